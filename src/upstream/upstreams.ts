@@ -1,0 +1,138 @@
+// The Upstreams in use, by service name: made at the first call, fed by the registry, let go when unused.
+import type { Timer } from '../core/clock.ts';
+import { nearest } from '../core/service-name.ts';
+import { unknownSnapshot, type Snapshot } from '../core/snapshot.ts';
+import type { UpstreamPolicy } from './policy.ts';
+import { Upstream, type UpstreamDeps } from './upstream.ts';
+
+/** What the upstreams need of a registry. */
+export interface SnapshotSource {
+  /** Calls at once with the current snapshot and again on each change, until the signal aborts. */
+  watch(service: string, onSnapshot: (snapshot: Snapshot) => void, signal: AbortSignal): void;
+  names(signal?: AbortSignal): Promise<readonly string[]>;
+  reportUnreachable(service: string, instanceId: string): void;
+}
+
+export interface UpstreamsDeps extends Omit<UpstreamDeps, 'reportUnreachable'> {
+  readonly source: SnapshotSource;
+}
+
+export interface UpstreamsOptions {
+  readonly policies: Readonly<Record<string, UpstreamPolicy>>;
+  readonly defaultPolicy: UpstreamPolicy;
+  /** Services in use at once; a call to one more makes the least recently used idle one leave. */
+  readonly upstreamsMax?: number;
+  /** How often the list of all service names is read while calls depend on it. */
+  readonly namesRefreshMs?: number;
+}
+
+interface Entry {
+  readonly upstream: Upstream;
+  readonly watching: AbortController;
+}
+
+export class Upstreams {
+  readonly #deps: UpstreamsDeps;
+  readonly #options: Required<UpstreamsOptions>;
+  /** In order of last use, the least recent first. */
+  readonly #entries = new Map<string, Entry>();
+  readonly #closing = new AbortController();
+  #names: ReadonlySet<string> = new Set();
+  #namesTimer: Timer | undefined;
+  #namesAsked = false;
+
+  constructor(deps: UpstreamsDeps, options: UpstreamsOptions) {
+    this.#deps = deps;
+    this.#options = { upstreamsMax: 1000, namesRefreshMs: 2000, ...options };
+  }
+
+  /** The service's upstream, made and watched from now on if it was not in use. Undefined when too many are. */
+  get(service: string): Upstream | undefined {
+    const entry = this.#entries.get(service) ?? this.#open(service);
+    if (entry === undefined) return undefined;
+    this.#entries.delete(service);
+    this.#entries.set(service, entry);
+    return entry.upstream;
+  }
+
+  /** The upstream if it is in use. */
+  peek(service: string): Upstream | undefined {
+    return this.#entries.get(service)?.upstream;
+  }
+
+  all(): readonly Upstream[] {
+    return [...this.#entries.values()].map(({ upstream }) => upstream);
+  }
+
+  /**
+   * Whether the registry has a service of exactly this name, as far as is known now. Being asked keeps the list of names
+   * fresh from then on.
+   */
+  knows(service: string): boolean {
+    this.#namesAsked = true;
+    if (this.#namesTimer === undefined) void this.refreshNames();
+    return this.peek(service)?.known === true || this.#names.has(service);
+  }
+
+  /** The known name that is nearest to a misspelt one. */
+  nearestTo(service: string): string | undefined {
+    return nearest(
+      service,
+      [...this.#names].filter((name) => name !== service),
+    );
+  }
+
+  /** Reads the list of names once. Never rejects: on an error the old list stays. */
+  async refreshNames(): Promise<void> {
+    this.#namesTimer?.cancel();
+    this.#namesTimer = undefined;
+    try {
+      this.#names = new Set(await this.#deps.source.names(this.#closing.signal));
+    } catch (error) {
+      if (this.#closing.signal.aborted) return;
+      this.#deps.logger.debug({ error }, 'service names could not be read');
+    }
+    this.#namesTimer = this.#deps.clock.after(this.#options.namesRefreshMs, () => {
+      this.#namesTimer = undefined;
+      if (!this.#namesAsked) return;
+      this.#namesAsked = false;
+      void this.refreshNames();
+    });
+  }
+
+  close(): void {
+    this.#closing.abort();
+    this.#namesTimer?.cancel();
+    for (const service of [...this.#entries.keys()]) this.#shut(service);
+  }
+
+  #open(service: string): Entry | undefined {
+    if (this.#closing.signal.aborted || !this.#makeRoom()) return undefined;
+    const { source, ...deps } = this.#deps;
+    const reportUnreachable = source.reportUnreachable.bind(source);
+    const policy = this.#options.policies[service] ?? this.#options.defaultPolicy;
+    const first = unknownSnapshot(service, deps.clock.nowMs());
+    const upstream = new Upstream({ ...deps, reportUnreachable }, policy, first);
+    const watching = new AbortController();
+    source.watch(service, (snapshot) => upstream.update(snapshot), watching.signal);
+    return { upstream, watching };
+  }
+
+  #makeRoom(): boolean {
+    if (this.#entries.size < this.#options.upstreamsMax) return true;
+    for (const [service, { upstream }] of this.#entries) {
+      if (upstream.counters.inFlight > 0) continue;
+      this.#shut(service);
+      return true;
+    }
+    return false;
+  }
+
+  #shut(service: string): void {
+    const entry = this.#entries.get(service);
+    if (entry === undefined) return;
+    this.#entries.delete(service);
+    entry.watching.abort();
+    entry.upstream.close();
+  }
+}
