@@ -60,6 +60,7 @@ export default defineConfig(
     files: ['test/**/*.ts', 'bench/**/*.ts'],
     rules: {
       'max-lines-per-function': 'off',
+      complexity: 'off',
       // node:test's describe/it/test return promises that the runner owns.
       '@typescript-eslint/no-floating-promises': [
         'error',
