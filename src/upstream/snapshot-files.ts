@@ -5,15 +5,10 @@ import { rename, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { Clock, Timer } from '../core/clock.ts';
 import { messageOf, systemCodeOf } from '../core/errors.ts';
-import { formatInstance, parseInstance, type Instance } from '../core/instance.ts';
+import { formatInstance, parseInstance } from '../core/instance.ts';
 import type { Logger } from '../core/logger.ts';
 import type { Snapshot } from '../core/snapshot.ts';
-
-export interface StoredSnapshot {
-  readonly instances: readonly Instance[];
-  /** Wall-clock ms when the registry last confirmed the list. */
-  readonly savedAtWallMs: number;
-}
+import type { SnapshotStore, StoredSnapshot } from '../registry/snapshot-store.ts';
 
 export interface SnapshotFilesOptions {
   /** Made on start, readable by its owner only. */
@@ -22,14 +17,19 @@ export interface SnapshotFilesOptions {
   readonly registryUrl: string;
   /** Changes within this time are written once. */
   readonly writeDelayMs?: number;
+  /** An unchanged list is written again after this time, so that its age on disk stays true. */
+  readonly rewriteMs?: number;
 }
 
 /** One JSON file a service, replaced atomically. A disk that fails costs the snapshots, never the agent. */
-export class SnapshotFiles {
+export class SnapshotFiles implements SnapshotStore {
   readonly #deps: { readonly clock: Clock; readonly logger: Logger };
   readonly #directory: string;
   readonly #writeDelayMs: number;
+  readonly #rewriteMs: number;
   readonly #unwritten = new Map<string, Snapshot>();
+  /** The last snapshot that was taken for writing, by service. */
+  readonly #taken = new Map<string, Snapshot>();
   #timer: Timer | undefined;
   #writing: Promise<void> = Promise.resolve();
   #failed = false;
@@ -42,6 +42,7 @@ export class SnapshotFiles {
     const registry = createHash('sha1').update(options.registryUrl).digest('hex').slice(0, 16);
     this.#directory = join(options.directory, `snapshots-${registry}`);
     this.#writeDelayMs = options.writeDelayMs ?? 500;
+    this.#rewriteMs = options.rewriteMs ?? 30_000;
   }
 
   /** The stored list of a service, if there is a readable one. Reads synchronously, once a service. */
@@ -57,9 +58,16 @@ export class SnapshotFiles {
 
   /** Keeps a live snapshot; others add nothing to what is stored. Writes soon, in the background. */
   save(snapshot: Snapshot): void {
-    if (snapshot.state !== 'live') return;
+    if (snapshot.state !== 'live' || !this.#isWorthWriting(snapshot)) return;
+    this.#taken.set(snapshot.service, snapshot);
     this.#unwritten.set(snapshot.service, snapshot);
     this.#timer ??= this.#deps.clock.after(this.#writeDelayMs, () => void this.#flush());
+  }
+
+  #isWorthWriting(snapshot: Snapshot): boolean {
+    const before = this.#taken.get(snapshot.service);
+    if (before?.hash !== snapshot.hash) return true;
+    return snapshot.confirmedAtMs - before.confirmedAtMs >= this.#rewriteMs;
   }
 
   /** Writes what is still unwritten. */
