@@ -23,16 +23,22 @@ export function nearest(text: string, candidates: Iterable<string>): string | un
   return best;
 }
 
-/** Levenshtein distance, or `limit` when it is at least that. */
+/** Levenshtein distance where two neighbours that change places count once, or `limit` when it is at least that. */
 function editDistance(a: string, b: string, limit: number): number {
   if (Math.abs(a.length - b.length) >= limit) return limit;
+  let beforePrevious: number[] = [];
   let previous = Array.from({ length: b.length + 1 }, (_, index) => index);
   for (let i = 1; i <= a.length; i++) {
     const current = [i];
     for (let j = 1; j <= b.length; j++) {
       const substitution = (previous[j - 1] ?? 0) + (a[i - 1] === b[j - 1] ? 0 : 1);
-      current.push(Math.min(substitution, (previous[j] ?? 0) + 1, (current[j - 1] ?? 0) + 1));
+      const swapped = i > 1 && j > 1 && a[i - 1] === b[j - 2] && a[i - 2] === b[j - 1];
+      const transposition = swapped ? (beforePrevious[j - 2] ?? 0) + 1 : Infinity;
+      const insertion = (current[j - 1] ?? 0) + 1;
+      const deletion = (previous[j] ?? 0) + 1;
+      current.push(Math.min(substitution, transposition, insertion, deletion));
     }
+    beforePrevious = previous;
     previous = current;
   }
   return previous[b.length] ?? limit;

@@ -1,5 +1,15 @@
 // What a new registry backend must implement: how records are written, kept, read and followed. Nothing else.
+import type { Clock } from '../core/clock.ts';
 import type { Instance } from '../core/instance.ts';
+import type { Logger } from '../core/logger.ts';
+import type { Random } from '../core/random.ts';
+
+/** What every driver is made with, besides its URL. */
+export interface DriverDeps {
+  readonly clock: Clock;
+  readonly random: Random;
+  readonly logger: Logger;
+}
 
 /** What the core must know of a backend to choose defaults. All times in milliseconds. */
 export interface Capabilities {
@@ -19,7 +29,10 @@ export interface Reading {
   readonly version: string;
   /** Foreign records that are no instances; ignored and counted. */
   readonly malformed: number;
-  /** Ids that are missing because they released themselves, where the backend can tell; their loss is never held back. */
+  /**
+   * Ids that are missing because they released themselves or because their process has certainly ended, where the backend
+   * can tell; their loss is never held back.
+   */
   readonly departed?: ReadonlySet<string>;
   /** The backend lost what it knew (emptied, restarted without its data): absence proves nothing for one lease time. */
   readonly reset?: boolean;

@@ -1,0 +1,119 @@
+// The Agent: its parts from the first listener to the exit code.
+import type { AdminServer } from '../admin/server.ts';
+import type { Clock } from '../core/clock.ts';
+import { ConfigError, messageOf } from '../core/errors.ts';
+import type { Logger } from '../core/logger.ts';
+import type { Proxy } from '../proxy/proxy.ts';
+import type { Registry } from '../registry/registry.ts';
+import type { Upstreams } from '../upstream/upstreams.ts';
+import type { AgentSteps } from './drain-steps.ts';
+import type { Drain, DrainCause } from './drain.ts';
+import type { LocalService } from './local-service.ts';
+import type { Supervisor } from './supervisor.ts';
+import { untilAvailable } from './until-available.ts';
+
+export interface AgentDeps {
+  readonly registry: Registry;
+  readonly upstreams: Upstreams;
+  readonly proxy: Proxy;
+  readonly admin: AdminServer;
+  readonly services: readonly LocalService[];
+  readonly supervisor: Supervisor | undefined;
+  readonly steps: AgentSteps;
+  readonly drain: Drain;
+  readonly clock: Clock;
+  readonly logger: Logger;
+}
+
+export interface AgentOptions {
+  /** Services that must have an instance before the supervised app is started. */
+  readonly waitFor: readonly string[];
+}
+
+export class Agent {
+  readonly #deps: AgentDeps;
+  readonly #options: AgentOptions;
+  #exitCode = 0;
+  #ended: ((exitCode: number) => void) | undefined;
+  /** Resolves with the exit code when nothing of the agent is left. */
+  readonly done: Promise<number>;
+
+  constructor(deps: AgentDeps, options: AgentOptions) {
+    this.#deps = deps;
+    this.#options = options;
+    this.done = new Promise((resolve) => {
+      this.#ended = resolve;
+    });
+  }
+
+  /** Resolves when proxy and admin API listen, whether or not the registry answers. A failed start leaves nothing behind. */
+  async start(): Promise<void> {
+    const { registry, proxy, admin, steps } = this.#deps;
+    try {
+      await registry.start();
+      await admin.start();
+      await proxy.start();
+    } catch (error) {
+      await steps.close();
+      await admin.close();
+      throw error;
+    }
+  }
+
+  /** Where the agent can be reached; the line that `run` prints. */
+  readyLine(): string {
+    const { registry, proxy, admin } = this.#deps;
+    return `ready proxy=${proxy.url} admin=${admin.url} registry=${registry.url}`;
+  }
+
+  /** Starts the app, once what it waits for is there, then its checks and with them its registration. Never rejects. */
+  async launch(): Promise<void> {
+    const { services, supervisor, steps, logger } = this.#deps;
+    try {
+      await this.#waitForOthers();
+      if (steps.announced.aborted) return;
+      await supervisor?.start();
+      for (const { registrar, health } of services) {
+        await registrar.start();
+        await health.start();
+      }
+    } catch (error) {
+      if (steps.announced.aborted) return;
+      logger.error({ cause: messageOf(error) }, 'the app cannot be started');
+      this.#exitCode = error instanceof ConfigError ? 2 : 1;
+      await this.drain('failure');
+      return;
+    }
+    void supervisor?.exited.then(({ code }) => this.#onAppExit(code));
+  }
+
+  /** Ends the agent phase by phase. Resolves when it has ended; a second call joins the first. */
+  async drain(cause: DrainCause): Promise<void> {
+    const { drain, admin } = this.#deps;
+    await drain.begin(cause);
+    await admin.close();
+    this.#ended?.(this.#exitCode);
+  }
+
+  /** Cuts a drain short. */
+  force(): void {
+    this.#deps.drain.force();
+  }
+
+  /** Passes a signal on to the supervised app. */
+  signal(name: NodeJS.Signals): void {
+    this.#deps.supervisor?.signal(name);
+  }
+
+  async #waitForOthers(): Promise<void> {
+    const { upstreams, clock, logger, steps } = this.#deps;
+    const { waitFor } = this.#options;
+    await untilAvailable({ upstreams, clock, logger }, waitFor, steps.announced);
+  }
+
+  /** The app's own code counts only when it ended by itself. */
+  #onAppExit(code: number): void {
+    if (!this.#deps.steps.announced.aborted) this.#exitCode = code;
+    void this.drain('app_exit');
+  }
+}

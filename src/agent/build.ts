@@ -1,0 +1,136 @@
+// The composition root: every part of the agent, made and joined from top to bottom.
+import { AdminServer } from '../admin/server.ts';
+import type { Config, ServiceConfig } from '../config/config.ts';
+import { systemClock as clock } from '../core/clock.ts';
+import type { Logger } from '../core/logger.ts';
+import { systemRandom as random } from '../core/random.ts';
+import { HealthCheck } from '../health/health-check.ts';
+import { createProbe } from '../health/probe-table.ts';
+import { ExternalUpstreams } from '../proxy/external.ts';
+import { Proxy } from '../proxy/proxy.ts';
+import { openDriver } from '../registry/open.ts';
+import { Registrar } from '../registry/registrar.ts';
+import { Registry } from '../registry/registry.ts';
+import { tcpProber } from '../upstream/prober.ts';
+import { SnapshotFiles } from '../upstream/snapshot-files.ts';
+import { Upstreams } from '../upstream/upstreams.ts';
+import { advertisedAddress } from './advertise.ts';
+import { Agent } from './agent.ts';
+import { AgentSteps } from './drain-steps.ts';
+import { Drain } from './drain.ts';
+import { describeInstance, newBootId, type Boot, type LocalService } from './local-service.ts';
+import { Supervisor } from './supervisor.ts';
+import { View } from './view.ts';
+
+export interface BuildDeps {
+  readonly logger: Logger;
+  /** The environment that the supervised app gets. */
+  readonly environment: Readonly<Record<string, string | undefined>>;
+}
+
+/** Opens no socket and starts nothing. Rejects with a ConfigError for a registry URL that cannot be used. */
+export async function buildAgent(config: Config, deps: BuildDeps): Promise<Agent> {
+  const { logger } = deps;
+  const boot = { bootId: newBootId(), startedAtMs: clock.wallMs() };
+
+  const driver = await openDriver(config.registry.url, { clock, random, logger });
+  const store = buildStore(config, driver.url, logger);
+  const registry = new Registry({ driver, clock, random, logger, ...(store && { store }) });
+  const services = config.services.map((service) =>
+    buildService(service, { config, registry, boot, logger }),
+  );
+
+  const upstreams = new Upstreams(
+    { source: registry, clock, random, logger, prober: tcpProber },
+    { policies: config.policies, defaultPolicy: config.defaultPolicy },
+  );
+  const external = new ExternalUpstreams(
+    { clock, random, logger, prober: tcpProber },
+    { policy: config.defaultPolicy },
+  );
+  const isReservedPort = (port: number): boolean => port === admin.address.port;
+  const proxy: Proxy = new Proxy(
+    { services: upstreams, external, clock, random, logger, isReservedPort },
+    config,
+  );
+
+  const supervisor = buildSupervisor(config, deps, {
+    proxyUrl: () => proxy.url,
+    adminUrl: () => admin.url,
+  });
+  const others = [upstreams, external, registry, ...(store ? [store] : [])];
+  const steps = new AgentSteps({ services, proxy, supervisor, others });
+  const drain = new Drain(
+    { clock, logger, steps },
+    {
+      delayMs: config.drain.delayMs ?? registry.capabilities.propagationMs,
+      timeoutMs: config.drain.timeoutMs,
+    },
+  );
+  const view = new View(
+    {
+      ...{ registry, upstreams, services, drain, clock },
+      requestDrain: () => void agent.drain('request'),
+    },
+    {
+      proxyUrl: () => proxy.url,
+      adminUrl: () => admin.url,
+      startedAtWallMs: boot.startedAtMs,
+      drainBudgetMs: config.drain.timeoutMs,
+    },
+  );
+  const admin: AdminServer = new AdminServer(
+    { view, logger, clock },
+    { address: config.admin, ownHosts: config.ownHosts },
+  );
+  const agent: Agent = new Agent(
+    { registry, upstreams, proxy, admin, services, supervisor, steps, drain, clock, logger },
+    { waitFor: config.waitFor },
+  );
+  return agent;
+}
+
+function buildStore(
+  config: Config,
+  registryUrl: string,
+  logger: Logger,
+): SnapshotFiles | undefined {
+  const { stateDirectory: directory } = config;
+  if (directory === undefined) return undefined;
+  return new SnapshotFiles({ clock, logger }, { directory, registryUrl });
+}
+
+interface ServiceDeps {
+  readonly config: Config;
+  readonly registry: Registry;
+  readonly boot: Boot;
+  readonly logger: Logger;
+}
+
+function buildService(service: ServiceConfig, deps: ServiceDeps): LocalService {
+  const { config, registry, boot } = deps;
+  const logger = deps.logger.child({ service: service.name });
+  const { capabilities } = registry;
+  const instance = describeInstance(
+    service,
+    advertisedAddress(service, capabilities.advertise),
+    boot,
+  );
+  const probes = service.probes.map((probe) => createProbe(probe, { port: service.port }));
+  const health = new HealthCheck({ probes, clock, random, logger }, service.health);
+  const lease = registry.lease(instance, {
+    ttlMs: config.registry.ttlMs ?? capabilities.ttlMs,
+    heartbeatMs: config.registry.heartbeatMs ?? capabilities.heartbeatMs,
+  });
+  const registrar = new Registrar({ lease, health, logger }, { serviceName: service.name });
+  return { instance, health, lease, registrar };
+}
+
+function buildSupervisor(
+  config: Config,
+  { logger, environment }: BuildDeps,
+  urls: { readonly proxyUrl: () => string; readonly adminUrl: () => string },
+): Supervisor | undefined {
+  if (config.command.length === 0) return undefined;
+  return new Supervisor({ clock, logger }, { argv: config.command, env: environment, ...urls });
+}

@@ -1,0 +1,59 @@
+// What the drain's phases do to the agent's parts.
+import type { Proxy } from '../proxy/proxy.ts';
+import type { DrainSteps } from './drain.ts';
+import type { LocalService } from './local-service.ts';
+import type { Supervisor } from './supervisor.ts';
+
+export interface AgentParts {
+  readonly services: readonly LocalService[];
+  readonly proxy: Proxy;
+  readonly supervisor: Supervisor | undefined;
+  /** Everything else that must be ended, in the order of ending. */
+  readonly others: readonly { close(): void | Promise<void> }[];
+}
+
+export class AgentSteps implements DrainSteps {
+  readonly #parts: AgentParts;
+  readonly #announced = new AbortController();
+
+  constructor(parts: AgentParts) {
+    this.#parts = parts;
+  }
+
+  /** Aborts when the drain begins: nothing new is started from then on. */
+  get announced(): AbortSignal {
+    return this.#announced.signal;
+  }
+
+  isRegistered(): boolean {
+    return this.#parts.services.some(({ lease }) => lease.counters.acquisitions > 0);
+  }
+
+  announce(): void {
+    this.#announced.abort(new Error('draining'));
+  }
+
+  async deregister(timeoutMs: number): Promise<void> {
+    const { services } = this.#parts;
+    await Promise.all(services.map(({ registrar }) => registrar.deregister(timeoutMs)));
+  }
+
+  async stopApp(graceMs: number): Promise<void> {
+    await this.#parts.supervisor?.stop(graceMs);
+  }
+
+  async finish(timeoutMs: number): Promise<void> {
+    await this.#parts.proxy.drain(timeoutMs);
+  }
+
+  async close(): Promise<void> {
+    const { supervisor, proxy, services, others } = this.#parts;
+    await supervisor?.close();
+    await proxy.close();
+    for (const { health, registrar } of services) {
+      await health.close();
+      await registrar.close();
+    }
+    for (const other of others) await other.close();
+  }
+}

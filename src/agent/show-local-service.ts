@@ -1,0 +1,37 @@
+// A local service as the admin API shows it.
+import type { FailureStatus, HealthStatus, LocalServiceStatus } from '../admin/view.ts';
+import { formatAddress } from '../core/address.ts';
+import type { HealthState } from '../health/damping.ts';
+import type { LeaseState } from '../registry/lease.ts';
+import type { LocalService } from './local-service.ts';
+
+const healthStates = {
+  starting: 'unknown',
+  healthy: 'healthy',
+  unhealthy: 'unhealthy',
+} as const satisfies Record<HealthState['kind'], HealthStatus['state']>;
+
+export function showLocalService({ instance, health, lease }: LocalService): LocalServiceStatus {
+  const { renewalsOk, renewalsFailed, losses } = lease.counters;
+  return {
+    service: instance.service,
+    id: instance.id,
+    address: formatAddress(instance),
+    health: {
+      state: healthStates[health.state.kind],
+      failing: health.state.failing.map(({ probe, cause }) => ({ probe, cause })),
+    },
+    lease: {
+      state: lease.state.kind,
+      lastError: lastErrorOf(lease.state),
+      renewalsOk,
+      renewalsFailed,
+      losses,
+    },
+  };
+}
+
+function lastErrorOf(state: LeaseState): FailureStatus | null {
+  const isFailing = state.kind === 'acquiring' || state.kind === 'suspect';
+  return isFailing ? (state.lastError ?? null) : null;
+}

@@ -1,0 +1,196 @@
+// The agent as its admin API shows it: copies of one moment, put together when they are asked for.
+import type {
+  AgentStatus,
+  AgentView,
+  DrainStatus,
+  ExplainedCall,
+  Explanation,
+  LifeStatus,
+  LocalServiceStatus,
+  Readiness,
+  RegistryReading,
+  RegistryStatus,
+  UsedServiceStatus,
+} from '../admin/view.ts';
+import type { Clock } from '../core/clock.ts';
+import { readVersion } from '../core/version.ts';
+import type { Registry } from '../registry/registry.ts';
+import { untilUpstream } from '../upstream/until.ts';
+import type { Upstream } from '../upstream/upstream.ts';
+import type { Upstreams } from '../upstream/upstreams.ts';
+import type { Drain, DrainPhase, DrainState } from './drain.ts';
+import { explainCall } from './explain-call.ts';
+import type { LocalService } from './local-service.ts';
+import { showLocalService } from './show-local-service.ts';
+import { showSnapshot, showUpstream } from './show-upstream.ts';
+
+export interface ViewDeps {
+  readonly registry: Registry;
+  readonly upstreams: Upstreams;
+  readonly services: readonly LocalService[];
+  readonly drain: Drain;
+  readonly clock: Clock;
+  /** Begins to end the whole agent. */
+  readonly requestDrain: () => void;
+}
+
+export interface ViewOptions {
+  /** The bound addresses, known once the agent listens. */
+  readonly proxyUrl: () => string;
+  readonly adminUrl: () => string;
+  readonly startedAtWallMs: number;
+  readonly drainBudgetMs: number;
+}
+
+const drainPhases: readonly DrainPhase[] = [
+  'announce',
+  'deregister',
+  'lame_duck',
+  'stop_app',
+  'finish',
+  'exit',
+];
+
+export class View implements AgentView {
+  readonly #deps: ViewDeps;
+  readonly #options: ViewOptions;
+  readonly #version = readVersion();
+
+  constructor(deps: ViewDeps, options: ViewOptions) {
+    this.#deps = deps;
+    this.#options = options;
+  }
+
+  agent(): AgentStatus {
+    const { registry, services, clock } = this.#deps;
+    const { proxyUrl, adminUrl, startedAtWallMs } = this.#options;
+    return {
+      name: services[0]?.instance.service ?? null,
+      version: this.#version,
+      pid: process.pid,
+      startedAt: new Date(startedAtWallMs).toISOString(),
+      uptimeMs: Math.round(clock.wallMs() - startedAtWallMs),
+      proxyUrl: proxyUrl(),
+      adminUrl: adminUrl(),
+      registryUrl: registry.url,
+    };
+  }
+
+  life(): LifeStatus {
+    const { drain, services } = this.#deps;
+    const { state } = drain;
+    if (state.kind !== 'running') return { state: state.kind, drain: this.#showDrain(state) };
+    const isComplete = services.every(wasRegistered);
+    return { state: isComplete ? 'running' : 'starting', drain: null };
+  }
+
+  /**
+   * A registry that is away does not make a running agent unready: what it knew still serves, and its own record is put
+   * back by itself.
+   */
+  ready(): Readiness {
+    const { drain, services, registry } = this.#deps;
+    const reasons: string[] = [];
+    if (drain.state.kind !== 'running') reasons.push('the agent is draining');
+    for (const service of services) {
+      const name = service.instance.service;
+      if (!service.health.healthy) reasons.push(`${name} is not healthy`);
+      else if (!wasRegistered(service)) {
+        const { lastError } = registry.health();
+        reasons.push(`${name} is not registered yet${lastError ? `: ${lastError.message}` : ''}`);
+      }
+    }
+    return { ready: reasons.length === 0, reasons };
+  }
+
+  registry(): RegistryStatus {
+    const { registry, clock } = this.#deps;
+    const { state, sinceMs, lastError } = registry.health();
+    return {
+      url: registry.url,
+      state,
+      stateAgeMs: Math.round(clock.nowMs() - sinceMs),
+      lastError: lastError ?? null,
+    };
+  }
+
+  localServices(): readonly LocalServiceStatus[] {
+    return this.#deps.services.map(showLocalService);
+  }
+
+  usedServices(): readonly UsedServiceStatus[] {
+    const malformed = this.#malformed();
+    const nowMs = this.#deps.clock.nowMs();
+    return this.#deps.upstreams
+      .all()
+      .map((upstream) => showUpstream(upstream, malformed.get(upstream.service) ?? 0, nowMs));
+  }
+
+  /** Takes the service into use, as the call itself would, so that the answer is that of the call. */
+  async explain(
+    service: string,
+    call: ExplainedCall,
+    signal: AbortSignal,
+  ): Promise<Explanation | undefined> {
+    const upstream = this.#deps.upstreams.peek(service) ?? (await this.#lookUp(service, signal));
+    if (upstream === undefined) return undefined;
+    const nowMs = this.#deps.clock.nowMs();
+    const snapshot = showSnapshot(upstream.snapshot, this.#malformed().get(service) ?? 0, nowMs);
+    return { ...explainCall(upstream, call, nowMs), snapshot };
+  }
+
+  names(signal: AbortSignal): Promise<readonly string[]> {
+    return this.#deps.registry.names(signal);
+  }
+
+  instances(service: string, signal: AbortSignal): Promise<RegistryReading> {
+    return this.#deps.registry.read(service, signal);
+  }
+
+  drain(): void {
+    this.#deps.requestDrain();
+  }
+
+  async #lookUp(service: string, signal: AbortSignal): Promise<Upstream | undefined> {
+    const { registry, upstreams } = this.#deps;
+    const { instances } = await registry.read(service, signal);
+    if (instances.length === 0) return undefined;
+    const upstream = upstreams.get(service);
+    if (upstream !== undefined) await untilUpstream(upstream, wasRead, signal);
+    return upstream;
+  }
+
+  #malformed(): ReadonlyMap<string, number> {
+    const views = this.#deps.registry.views();
+    return new Map(views.map(({ service, malformed }) => [service, malformed]));
+  }
+
+  #showDrain(state: Exclude<DrainState, { kind: 'running' }>): DrainStatus {
+    const { clock } = this.#deps;
+    const ended = new Map(state.phases.map((timing) => [timing.phase, timing]));
+    const active = state.kind === 'draining' ? state.phase : undefined;
+    const last = state.phases.at(-1);
+    const activeSinceMs = last ? last.startedAtMs + last.durationMs : state.startedAtMs;
+    return {
+      cause: state.cause,
+      elapsedMs: Math.round(clock.wallMs() - state.startedAtMs),
+      budgetMs: this.#options.drainBudgetMs,
+      phases: drainPhases.map((phase) => {
+        const timing = ended.get(phase);
+        if (timing !== undefined) {
+          return { phase, state: 'done', durationMs: Math.round(timing.durationMs) };
+        }
+        if (phase !== active) return { phase, state: 'waiting', durationMs: null };
+        return { phase, state: 'active', durationMs: Math.round(clock.wallMs() - activeSinceMs) };
+      }),
+    };
+  }
+}
+
+function wasRegistered({ lease }: LocalService): boolean {
+  return lease.counters.acquisitions > 0;
+}
+
+function wasRead({ snapshot }: Upstream): boolean {
+  return snapshot.state !== 'unknown';
+}

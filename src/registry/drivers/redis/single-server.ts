@@ -1,0 +1,115 @@
+// Opens connections to one Redis server through ioredis, without its reconnecting, queueing and resending.
+import { Redis, type RedisOptions } from 'ioredis';
+import { messageOf, RegistryError } from '../../../core/errors.ts';
+import { passwordOf, type PasswordSource, type RedisLocation } from './location.ts';
+import type { OpenPort, RedisPort } from './redis-port.ts';
+
+/** After the polite end of the stream; a server that is away never answers it. */
+const disconnectTimeoutMs = 50;
+
+export function singleServer(location: RedisLocation): OpenPort {
+  return async (events, signal) => {
+    const client = new Redis(clientOptions(location));
+    let cause: Error | undefined;
+    // Without a listener ioredis would print errors; they come in addition to the end of the connection.
+    client.on('error', (error: Error) => {
+      cause ??= error;
+    });
+    const abort = (): void => {
+      client.disconnect();
+    };
+    signal.addEventListener('abort', abort, { once: true });
+    try {
+      signal.throwIfAborted();
+      await client.connect();
+      // A refused SELECT does not fail the connect: it would leave us in database 0.
+      if (cause !== undefined) throw cause;
+      if (client.status !== 'ready') throw new Error('connection closed');
+    } catch (error) {
+      client.disconnect();
+      throw cause ?? error;
+    } finally {
+      signal.removeEventListener('abort', abort);
+    }
+    client.on('message', (channel: string, text: string) => {
+      events.message(channel, text);
+    });
+    client.once('end', () => {
+      events.lost(cause ?? new Error('connection closed'));
+    });
+    return new SingleServerPort(client);
+  };
+}
+
+class SingleServerPort implements RedisPort {
+  readonly #client: Redis;
+
+  constructor(client: Redis) {
+    this.#client = client;
+  }
+
+  command(name: string, args: readonly string[]): Promise<unknown> {
+    return this.#client.call(name, ...args);
+  }
+
+  async subscribe(channel: string): Promise<void> {
+    await this.#client.subscribe(channel);
+  }
+
+  async unsubscribe(channel: string): Promise<void> {
+    await this.#client.unsubscribe(channel);
+  }
+
+  close(): Promise<void> {
+    return new Promise((resolve) => {
+      if (this.#client.status === 'end') {
+        resolve();
+        return;
+      }
+      this.#client.once('end', resolve);
+      this.#client.disconnect();
+    });
+  }
+}
+
+function clientOptions(
+  location: RedisLocation,
+): RedisOptions & { readonly replyMapping: 'legacy' } {
+  const password = readPassword(location.password);
+  return {
+    host: location.host,
+    port: location.port,
+    db: location.database,
+    ...(location.user !== undefined && { username: location.user }),
+    ...(password !== undefined && { password }),
+    ...(location.tls !== undefined && { tls: { ...location.tls, rejectUnauthorized: true } }),
+    connectionName: 'outrigger',
+    // RESP2 suffices, and every server speaks it.
+    protocol: 2,
+    replyMapping: 'legacy',
+    lazyConnect: true,
+    // The owner of the connection decides when to connect again, and nothing is ever sent twice: a heartbeat or a
+    // registration from before an outage is no longer true after it.
+    retryStrategy: () => null,
+    enableOfflineQueue: false,
+    maxRetriesPerRequest: 0,
+    autoResendUnfulfilledCommands: false,
+    autoResubscribe: false,
+    // The check would hide LOADING, and prints when INFO is not permitted.
+    enableReadyCheck: false,
+    disableClientInfo: true,
+    // Deadlines are the owner's.
+    connectTimeout: 0,
+    disconnectTimeout: disconnectTimeoutMs,
+    keepAlive: 10_000,
+  };
+}
+
+function readPassword(source: PasswordSource): string | undefined {
+  try {
+    return passwordOf(source);
+  } catch (error) {
+    const message = `redis: password-file: ${messageOf(error)}`;
+    throw new RegistryError('registry_auth', message, { cause: error });
+  }
+}

@@ -1,0 +1,118 @@
+// Which missing instances stay in the snapshot for a while: a registry that lost records must not empty a service that
+// is alive. Pure; the Follower does the timing.
+import type { Instance } from '../core/instance.ts';
+import type { Reading } from './driver.ts';
+
+/** Why an instance that the registry does not list is kept, and until when (monotonic ms). */
+interface Hold {
+  /** `sudden`: too many went at once to believe it. `outage`: the registry may have lost the record. */
+  readonly reason: 'sudden' | 'outage';
+  readonly untilMs: number;
+}
+
+/** What is known of a service: the instances of its snapshot, and which of them are only held, by instance id. */
+export interface Holding {
+  readonly instances: readonly Instance[];
+  readonly held: ReadonlyMap<string, Hold>;
+}
+
+export const nothingKnown: Holding = { instances: [], held: new Map() };
+
+export interface HoldContext {
+  readonly nowMs: number;
+  /**
+   * What came before this reading. `interrupted`: following broke off, but the first read succeeded; `away`: reads
+   * failed. After either, absence proves nothing until every agent had the time for a heartbeat.
+   */
+  readonly outage: 'none' | 'interrupted' | 'away';
+  /** The time that every living agent needs to register again. */
+  readonly leaseMs: number;
+  /** When a sudden loss is looked at again. */
+  readonly confirmMs: number;
+}
+
+/** A loss is sudden when it is at least this many instances and more than half of the service, at once. */
+const suddenLossMin = 3;
+
+/**
+ * The holding after a reading:
+ * - listed instances replace everything known of their id and of their address;
+ * - an instance that released itself is gone at once;
+ * - after an outage, or when the backend lost its records, every missing instance is held for a lease time;
+ * - otherwise a sudden loss is held until the first reading after `confirmMs`, and a smaller one is believed.
+ */
+export function applyReading(before: Holding, reading: Reading, context: HoldContext): Holding {
+  const missing = missingFrom(before.instances, reading);
+  const newHold = holdForNew(before, reading, missing, context);
+  const held = new Map<string, Hold>();
+  const kept: Instance[] = [];
+  for (const instance of missing) {
+    const current = before.held.get(instance.id);
+    const hold = current === undefined ? newHold : continued(current, reading, context);
+    if (hold === undefined || hold.untilMs <= context.nowMs) continue;
+    held.set(instance.id, hold);
+    kept.push(instance);
+  }
+  return { instances: [...reading.instances, ...kept], held };
+}
+
+/** The holding without an instance, if that one is only held; else the same holding. */
+export function dropHeld(holding: Holding, instanceId: string): Holding {
+  if (!holding.held.has(instanceId)) return holding;
+  const held = new Map(holding.held);
+  held.delete(instanceId);
+  return { instances: holding.instances.filter(({ id }) => id !== instanceId), held };
+}
+
+/** When the first hold ends, in monotonic ms; Infinity when nothing is held. */
+export function firstHoldEndMs(holding: Holding): number {
+  let endMs = Infinity;
+  for (const { untilMs } of holding.held.values()) endMs = Math.min(endMs, untilMs);
+  return endMs;
+}
+
+/** Those that are gone without having said so and whose address nobody else has taken over. */
+function missingFrom(instances: readonly Instance[], reading: Reading): readonly Instance[] {
+  const ids = new Set(reading.instances.map(({ id }) => id));
+  const addresses = new Set(reading.instances.map(addressOf));
+  return instances.filter(
+    (instance) =>
+      !ids.has(instance.id) &&
+      !addresses.has(addressOf(instance)) &&
+      reading.departed?.has(instance.id) !== true,
+  );
+}
+
+/** The hold of what is missing for the first time; undefined when the loss is believed. */
+function holdForNew(
+  before: Holding,
+  reading: Reading,
+  missing: readonly Instance[],
+  context: HoldContext,
+): Hold | undefined {
+  if (context.outage !== 'none' || reading.reset === true) return outageHold(context);
+  const lost = missing.filter(({ id }) => !before.held.has(id)).length;
+  const candidates = before.instances.filter(
+    ({ id }) => !before.held.has(id) && reading.departed?.has(id) !== true,
+  ).length;
+  if (lost < suddenLossMin || lost <= candidates / 2) return undefined;
+  return { reason: 'sudden', untilMs: context.nowMs + context.confirmMs };
+}
+
+/**
+ * A hold that had begun before this reading. One for an outage begins anew only when the registry was away again: were a
+ * mere interruption enough, a registry that cannot be followed would keep the dead for ever.
+ */
+function continued(hold: Hold, reading: Reading, context: HoldContext): Hold {
+  if (reading.reset === true || context.outage === 'away') return outageHold(context);
+  const promoted = hold.reason === 'sudden' && context.outage === 'interrupted';
+  return promoted ? outageHold(context) : hold;
+}
+
+function outageHold(context: HoldContext): Hold {
+  return { reason: 'outage', untilMs: context.nowMs + context.leaseMs };
+}
+
+function addressOf(instance: Instance): string {
+  return `${instance.host} ${instance.port}`;
+}

@@ -1,0 +1,33 @@
+// Which driver serves a registry URL. A driver's module, and with it its client library, is only loaded when it is used.
+import { ConfigError } from '../core/errors.ts';
+import { nearest } from '../core/service-name.ts';
+import type { Driver, DriverDeps } from './driver.ts';
+import { redactUrl } from './url.ts';
+
+type OpenDriver = (url: string, deps: DriverDeps) => Driver;
+
+const schemes: ReadonlyMap<string, () => Promise<OpenDriver>> = new Map([
+  ['file', async () => (await import('./drivers/file/driver.ts')).openFile],
+  ['redis', async () => (await import('./drivers/redis/driver.ts')).openRedis],
+  ['rediss', async () => (await import('./drivers/redis/driver.ts')).openRedis],
+]);
+
+/** Rejects with a ConfigError for a URL that no driver serves or whose driver does not understand it. Connects to nothing. */
+export async function openDriver(url: string, deps: DriverDeps): Promise<Driver> {
+  const scheme = /^([a-z][a-z0-9+.-]*):/i.exec(url)?.[1]?.toLowerCase();
+  if (scheme === undefined) {
+    throw new ConfigError(`registry "${redactUrl(url)}": not a URL; ${validSchemes()}`);
+  }
+  const load = schemes.get(scheme);
+  if (load === undefined) {
+    const near = nearest(scheme, schemes.keys());
+    const hint = near === undefined ? validSchemes() : `did you mean "${near}:"?`;
+    throw new ConfigError(`registry "${redactUrl(url)}": unknown scheme "${scheme}:"; ${hint}`);
+  }
+  const open = await load();
+  return open(url, deps);
+}
+
+function validSchemes(): string {
+  return `valid are ${[...schemes.keys()].map((scheme) => `${scheme}:`).join(', ')}`;
+}

@@ -1,0 +1,110 @@
+// What the tests of the Redis driver share: drivers on real time, instances, and followers that keep what they were told.
+import { systemClock } from '../../../../src/core/clock.ts';
+import type { Instance } from '../../../../src/core/instance.ts';
+import { silentLogger } from '../../../../src/core/logger.ts';
+import { systemRandom } from '../../../../src/core/random.ts';
+import type { Driver, Reading } from '../../../../src/registry/driver.ts';
+import { openRedis } from '../../../../src/registry/drivers/redis/driver.ts';
+import { eventually } from '../../../support/eventually.ts';
+
+export const never = new AbortController().signal;
+
+export function openDriver(url: string): Driver {
+  return openRedis(url, { clock: systemClock, random: systemRandom, logger: silentLogger });
+}
+
+export function instance(id: string, changes: Partial<Instance> = {}): Instance {
+  const port = 1000 + (Number(/\d+$/.exec(id)?.[0] ?? 0) % 60_000);
+  return {
+    service: 'payments',
+    id,
+    host: '10.0.0.1',
+    port,
+    weight: 1,
+    tags: [],
+    meta: {},
+    ...changes,
+  };
+}
+
+export function idsOf(reading: Reading | undefined): readonly string[] {
+  return (reading?.instances ?? []).map(({ id }) => id).sort();
+}
+
+/** Polls `check` as `eventually` does, for conditions that only the registry can tell. */
+export async function eventuallyReads(
+  driver: Driver,
+  service: string,
+  ids: readonly string[],
+  deadlineMs = 5000,
+): Promise<Reading> {
+  return eventually(
+    `${service} is ${ids.join(', ')}`,
+    async () => {
+      const reading = await driver.read(service, never);
+      return idsOf(reading).join() === ids.join() && reading;
+    },
+    { deadlineMs, everyMs: 50 },
+  );
+}
+
+/** A running `follow` and everything that it told. */
+export class Following implements AsyncDisposable {
+  readonly readings: Reading[] = [];
+  confirmations = 0;
+  /** Undefined while it runs; `done` after its signal. */
+  ending: 'done' | Error | undefined;
+  readonly #abort = new AbortController();
+  readonly #running: Promise<void>;
+
+  private constructor(driver: Driver, service: string, from: Reading) {
+    const sink = {
+      changed: (reading: Reading): void => void this.readings.push(reading),
+      confirmed: (): void => {
+        this.confirmations++;
+      },
+    };
+    this.#running = driver.follow(service, from, sink, this.#abort.signal).then(
+      () => {
+        this.ending = 'done';
+      },
+      (error: unknown) => {
+        this.ending = error instanceof Error ? error : new Error(String(error));
+      },
+    );
+  }
+
+  /** Resolves when the driver has said once that it follows. */
+  static async start(driver: Driver, service = 'payments', from?: Reading): Promise<Following> {
+    const first = from ?? (await driver.read(service, never));
+    const following = new Following(driver, service, first);
+    await eventually('following', () => {
+      if (following.ending instanceof Error) throw following.ending;
+      return following.confirmations + following.readings.length > 0;
+    });
+    return following;
+  }
+
+  get last(): Reading | undefined {
+    return this.readings.at(-1);
+  }
+
+  async until(what: string, check: () => boolean, deadlineMs = 5000): Promise<void> {
+    await eventually(what, check, { deadlineMs });
+  }
+
+  async untilIds(...ids: readonly string[]): Promise<void> {
+    await this.until(`the list is ${ids.join(', ')}`, () => {
+      return this.last !== undefined && idsOf(this.last).join() === ids.join();
+    });
+  }
+
+  async untilEnded(): Promise<'done' | Error> {
+    return eventually('following has ended', () => this.ending);
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    this.#abort.abort();
+    await this.#running;
+  }
+}

@@ -1,0 +1,167 @@
+// The rules of which missing instances are held, and for how long.
+import assert from 'node:assert/strict';
+import { describe, it } from 'node:test';
+import fc from 'fast-check';
+import type { Instance } from '../../src/core/instance.ts';
+import type { Reading } from '../../src/registry/driver.ts';
+import {
+  applyReading,
+  dropHeld,
+  firstHoldEndMs,
+  nothingKnown,
+  type HoldContext,
+  type Holding,
+} from '../../src/registry/hold.ts';
+import { instanceOf } from '../support/scripted-driver.ts';
+
+const context: HoldContext = { nowMs: 1000, outage: 'none', leaseMs: 14_000, confirmMs: 1500 };
+const five = ['a', 'b', 'c', 'd', 'e'].map((id) => instanceOf(id));
+
+function reading(instances: readonly Instance[], extra: Partial<Reading> = {}): Reading {
+  return { instances, version: '1', malformed: 0, ...extra };
+}
+
+function ids(holding: Holding): string {
+  return holding.instances
+    .map(({ id }) => id)
+    .sort()
+    .join('');
+}
+
+const known = applyReading(nothingKnown, reading(five), context);
+
+describe('a sudden loss', () => {
+  it('is held until the first reading after the confirmation time', () => {
+    const lost = reading(five.slice(0, 2));
+    const first = applyReading(known, lost, context);
+    assert.equal(ids(first), 'abcde');
+    assert.equal(first.held.size, 3);
+    assert.equal(firstHoldEndMs(first), 2500);
+    const early = applyReading(first, lost, { ...context, nowMs: 2499 });
+    assert.equal(ids(early), 'abcde');
+    const late = applyReading(early, lost, { ...context, nowMs: 2500 });
+    assert.equal(ids(late), 'ab');
+    assert.equal(late.held.size, 0);
+  });
+
+  it('is over when the instances are listed again', () => {
+    const first = applyReading(known, reading([]), context);
+    const second = applyReading(first, reading(five), { ...context, nowMs: 1100 });
+    assert.equal(second.held.size, 0);
+  });
+
+  it('is none when it is less than three, or no more than half', () => {
+    const four = applyReading(nothingKnown, reading(five.slice(0, 2)), context);
+    assert.equal(ids(applyReading(four, reading([]), context)), '');
+    const six = [...five, instanceOf('f')];
+    const before = applyReading(nothingKnown, reading(six), context);
+    assert.equal(ids(applyReading(before, reading(six.slice(0, 3)), context)), 'abc');
+  });
+
+  it('does not count instances that released themselves or whose address was taken over', () => {
+    const departed = new Set(['a', 'b', 'c']);
+    assert.equal(ids(applyReading(known, reading([], { departed }), context)), '');
+    const restarted = five.map((old) => instanceOf(`${old.id}2`, { port: old.port }));
+    assert.equal(applyReading(known, reading(restarted), context).held.size, 0);
+  });
+});
+
+describe('a loss after an outage', () => {
+  for (const outage of ['interrupted', 'away'] as const) {
+    it(`is held for a lease time, however small (${outage})`, () => {
+      const lost = reading(five.slice(1));
+      const first = applyReading(known, lost, { ...context, outage });
+      assert.equal(ids(first), 'abcde');
+      const before = applyReading(first, lost, { ...context, nowMs: 14_999 });
+      assert.equal(ids(before), 'abcde');
+      assert.equal(ids(applyReading(before, lost, { ...context, nowMs: 15_000 })), 'bcde');
+    });
+  }
+
+  it('is held when the backend lost its records', () => {
+    const first = applyReading(known, reading([], { reset: true }), context);
+    assert.equal(ids(first), 'abcde');
+    assert.equal(firstHoldEndMs(first), 15_000);
+  });
+
+  it('is held anew when the registry was away again, but not by mere interruptions', () => {
+    const first = applyReading(known, reading([]), { ...context, outage: 'away' });
+    const later = { ...context, nowMs: 10_000 };
+    const interrupted = applyReading(first, reading([]), { ...later, outage: 'interrupted' });
+    assert.equal(firstHoldEndMs(interrupted), 15_000);
+    const away = applyReading(first, reading([]), { ...later, outage: 'away' });
+    assert.equal(firstHoldEndMs(away), 24_000);
+  });
+
+  it('takes over a sudden loss that was not confirmed before', () => {
+    const sudden = applyReading(known, reading([]), context);
+    const after = applyReading(sudden, reading([]), { ...context, outage: 'interrupted' });
+    assert.equal(firstHoldEndMs(after), 15_000);
+  });
+});
+
+describe('dropHeld', () => {
+  it('drops an instance that is only held, and no listed one', () => {
+    const held = applyReading(known, reading(five.slice(0, 1)), context);
+    assert.equal(ids(dropHeld(held, 'e')), 'abcd');
+    assert.equal(dropHeld(held, 'e').held.size, 3);
+    assert.equal(dropHeld(held, 'a'), held);
+  });
+});
+
+describe('any sequence of readings', () => {
+  const pool = 'abcdefghij'.split('').map((id, index) =>
+    // Some share an address, as a restarted process does.
+    instanceOf(id, { port: 8000 + (index % 7) }),
+  );
+  const oneAnAddress = fc
+    .subarray(pool)
+    .map((list) => [...new Map(list.map((item) => [item.port, item])).values()]);
+  const step = fc.record({
+    instances: oneAnAddress,
+    departed: fc.subarray(pool.map(({ id }) => id)).map((list) => new Set(list)),
+    reset: fc.boolean(),
+    outage: fc.constantFrom<HoldContext['outage']>('none', 'interrupted', 'away'),
+    gapMs: fc.nat(5000),
+  });
+
+  it('keeps what is listed, forgets the departed, and ends every hold in time', () => {
+    fc.assert(
+      fc.property(fc.array(step, { maxLength: 20 }), (steps) => {
+        let holding = nothingKnown;
+        let nowMs = 0;
+        for (const { gapMs, outage, ...parts } of steps) {
+          nowMs += gapMs;
+          const before = holding;
+          holding = applyReading(before, reading(parts.instances, parts), {
+            ...context,
+            nowMs,
+            outage,
+          });
+          const now = new Set(holding.instances.map(({ id }) => id));
+          const listed = new Set(parts.instances.map(({ id }) => id));
+          assert.equal(now.size, holding.instances.length);
+          assert.equal(now.size, listed.size + holding.held.size);
+          const addresses = new Set(holding.instances.map(({ port }) => port));
+          assert.equal(addresses.size, now.size);
+          for (const id of listed) assert.ok(now.has(id) && !holding.held.has(id));
+          for (const [id, { untilMs }] of holding.held) {
+            assert.ok(!listed.has(id) && !parts.departed.has(id));
+            assert.ok(untilMs > nowMs && untilMs <= nowMs + context.leaseMs);
+            assert.ok(before.instances.some((instance) => instance.id === id));
+          }
+          const emptied = listed.size === 0 && parts.departed.size === 0;
+          if (emptied && (parts.reset || outage === 'away')) {
+            assert.equal(holding.instances.length, before.instances.length);
+          }
+        }
+        const quiet = { ...context, nowMs: nowMs + context.leaseMs };
+        const settled = applyReading(applyReading(holding, reading([]), quiet), reading([]), {
+          ...quiet,
+          nowMs: quiet.nowMs + context.confirmMs,
+        });
+        assert.equal(settled.instances.length, 0);
+      }),
+    );
+  });
+});
