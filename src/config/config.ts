@@ -51,7 +51,7 @@ export interface ServiceConfig {
   readonly version?: string;
   readonly zone?: string;
   readonly weight: number;
-  /** All must pass; none given means a TCP connect to the app's port. */
+  /** All must pass; at least one, by default a TCP connect to the app's port. */
   readonly probes: readonly ProbeConfig[];
   readonly health: HealthTimingConfig;
 }

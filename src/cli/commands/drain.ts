@@ -1,0 +1,81 @@
+// `outrigger drain`: makes the agent leave the registry, finish its work and exit.
+import type { Command } from 'commander';
+import type { DrainDocument, StatusDocument } from '../../admin/documents.ts';
+import type { LifeStatus } from '../../admin/view.ts';
+import { formatDurationMs } from '../../core/durations.ts';
+import { RuntimeError } from '../../core/errors.ts';
+import {
+  adminOption,
+  clientDeps,
+  jsonOption,
+  type ClientDeps,
+  type ClientOptions,
+} from '../client-command.ts';
+import { formatJson, printable } from '../output.ts';
+
+export interface DrainOptions extends ClientOptions {
+  readonly wait?: boolean;
+}
+
+export function registerDrain(program: Command): void {
+  program
+    .command('drain')
+    .description('drain the running agent: deregister, finish, exit')
+    .option('--wait', 'end only when the agent has exited')
+    .addOption(adminOption())
+    .addOption(jsonOption())
+    .action((options: DrainOptions) => drain(clientDeps(options), options));
+}
+
+const pollMs = 200;
+/** Time beyond its own budget that an agent may take, and the budget when it does not say. */
+const graceMs = 10_000;
+const unknownBudgetMs = 60_000;
+
+export async function drain(deps: ClientDeps, options: DrainOptions): Promise<void> {
+  const { client, output } = deps;
+  const before = (await client.get('/v1/status')) as StatusDocument;
+  const { life } = (await client.post('/v1/drain')) as DrainDocument;
+  if (options.wait !== true) {
+    output.write(options.json === true ? formatJson({ life }) : 'draining\n');
+    return;
+  }
+  const tell = options.json === true ? () => undefined : phaseTeller(deps);
+  tell(life);
+  const last = await untilGone(deps, { pid: before.agent.pid, life }, tell);
+  output.write(options.json === true ? formatJson({ life: last }) : 'stopped\n');
+}
+
+/** Polls until no agent answers, or another one does. The last state that was seen. */
+async function untilGone(
+  { client, clock }: ClientDeps,
+  draining: { readonly pid: number; readonly life: LifeStatus },
+  tell: (life: LifeStatus) => void,
+): Promise<LifeStatus> {
+  const timeoutMs = (draining.life.drain?.budgetMs ?? unknownBudgetMs) + graceMs;
+  const endMs = clock.nowMs() + timeoutMs;
+  let last = draining.life;
+  while (clock.nowMs() < endMs) {
+    const answer = await client.ask('GET', '/v1/status');
+    if (answer.kind === 'absent') return last;
+    if (answer.status === 200) {
+      const { agent, life } = answer.document as StatusDocument;
+      if (agent.pid !== draining.pid) return last;
+      last = life;
+      tell(life);
+    }
+    await clock.sleep(pollMs);
+  }
+  throw new RuntimeError(`the agent is still there after ${formatDurationMs(timeoutMs)}`);
+}
+
+/** Writes each phase once, when it has become the active one. */
+function phaseTeller({ output }: ClientDeps): (life: LifeStatus) => void {
+  let told: string | undefined;
+  return ({ drain: status }) => {
+    const active = status?.phases.find(({ state }) => state === 'active')?.phase;
+    if (active === undefined || active === told) return;
+    told = active;
+    output.write(`${printable(active)} …\n`);
+  };
+}

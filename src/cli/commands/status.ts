@@ -1,0 +1,138 @@
+// `outrigger status`: the running agent on one screen.
+import type { Command } from 'commander';
+import type { StatusDocument, UseSummaryDocument } from '../../admin/documents.ts';
+import type { DrainStatus, LocalServiceStatus, RegistryStatus } from '../../admin/view.ts';
+import {
+  adminOption,
+  clientDeps,
+  jsonOption,
+  type ClientDeps,
+  type ClientOptions,
+} from '../client-command.ts';
+import {
+  formatAge,
+  formatJson,
+  formatTable,
+  paint,
+  printable,
+  type Cell,
+  type Output,
+  type Tone,
+} from '../output.ts';
+
+export function registerStatus(program: Command): void {
+  program
+    .command('status')
+    .description('show the state of the running agent')
+    .addOption(adminOption())
+    .addOption(jsonOption())
+    .action((options: ClientOptions) => status(clientDeps(options), options));
+}
+
+export async function status(
+  { client, output }: ClientDeps,
+  options: ClientOptions,
+): Promise<void> {
+  const document = (await client.get('/v1/status')) as StatusDocument;
+  output.write(options.json === true ? formatJson(document) : formatStatus(output, document));
+}
+
+function formatStatus(output: Output, document: StatusDocument): string {
+  const parts = [formatAgent(output, document)];
+  if (document.life.drain !== null) parts.push(formatDrain(output, document.life.drain));
+  if (document.local.length > 0) parts.push(formatLocal(output, document.local));
+  if (document.services.length > 0) parts.push(formatUses(output, document.services));
+  return parts.join('\n');
+}
+
+function formatAgent(output: Output, document: StatusDocument): string {
+  const { agent, life, readiness, registry } = document;
+  const ready = readiness.ready
+    ? paint(output, 'ready', 'good')
+    : paint(output, printable(`not ready: ${readiness.reasons.join('; ')}`), 'bad');
+  const name = paint(output, printable(agent.name ?? 'proxy only'), 'bold');
+  const process = `pid ${agent.pid}, up ${formatAge(agent.uptimeMs)}`;
+  return [
+    `${name}  outrigger ${printable(agent.version)}, ${process}, ${life.state}, ${ready}`,
+    `proxy     ${printable(agent.proxyUrl)}`,
+    `admin     ${printable(agent.adminUrl)}`,
+    `registry  ${printable(registry.url)}  ${formatRegistryState(output, registry)}`,
+    '',
+  ].join('\n');
+}
+
+function formatRegistryState(output: Output, registry: RegistryStatus): string {
+  const { state, stateAgeMs, lastError } = registry;
+  const text = `${state} for ${formatAge(stateAgeMs)}`;
+  if (state === 'up') return paint(output, text, 'good');
+  const cause = lastError === null ? '' : `: ${lastError.message}`;
+  return paint(output, printable(text + cause), state === 'unknown' ? 'plain' : 'bad');
+}
+
+function formatDrain(output: Output, drain: DrainStatus): string {
+  const { cause, elapsedMs, budgetMs, phases } = drain;
+  const title = `draining (${cause}) for ${formatAge(elapsedMs)} of ${formatAge(budgetMs)}`;
+  const rows = phases.map(({ phase, state, durationMs }) => [
+    phase,
+    { text: state, tone: state === 'active' ? ('bold' as const) : ('plain' as const) },
+    durationMs === null ? '-' : formatAge(durationMs),
+  ]);
+  return `${printable(title)}\n${formatTable(output, ['PHASE', 'STATE', 'TIME'], rows)}`;
+}
+
+function formatLocal(output: Output, local: readonly LocalServiceStatus[]): string {
+  const rows = local.map(({ service, id, address, health, lease }) => [
+    { text: service, tone: 'bold' as const },
+    id,
+    address,
+    healthCell(health),
+    leaseCell(lease),
+    `${lease.renewalsOk} ok, ${lease.renewalsFailed} failed`,
+    String(lease.losses),
+  ]);
+  const head = ['REGISTERS', 'INSTANCE', 'ADDRESS', 'HEALTH', 'LEASE', 'HEARTBEATS', 'LOSSES'];
+  return formatTable(output, head, rows);
+}
+
+function healthCell({ state, failing }: LocalServiceStatus['health']): Cell {
+  const tones: Readonly<Record<typeof state, Tone>> = {
+    unknown: 'plain',
+    healthy: 'good',
+    unhealthy: 'bad',
+  };
+  const causes = failing.map(({ probe, cause }) => `${probe}: ${cause}`).join('; ');
+  return { text: causes === '' ? state : `${state} (${causes})`, tone: tones[state] };
+}
+
+function leaseCell({ state, lastError }: LocalServiceStatus['lease']): Cell {
+  if (lastError !== null) return { text: `${state} (${lastError.message})`, tone: 'bad' };
+  return { text: state, tone: state === 'active' ? 'good' : 'plain' };
+}
+
+function formatUses(output: Output, services: readonly UseSummaryDocument[]): string {
+  const rows = services.map(({ service, snapshot, endpoints, traffic }) => {
+    const out = endpoints.ejected + endpoints.probing;
+    const requests = traffic.requests.reduce((sum, { count }) => sum + count, 0);
+    const failures = traffic.requests
+      .filter(({ code, reason }) => reason !== null || code >= 500)
+      .reduce((sum, { count }) => sum + count, 0);
+    const age = snapshot.ageMs === null ? '' : ` ${formatAge(snapshot.ageMs)}`;
+    return [
+      { text: service, tone: 'bold' as const },
+      { text: `${snapshot.state}${age}`, tone: snapshot.state === 'live' ? 'good' : 'bad' },
+      { text: `${endpoints.healthy} in, ${out} out`, tone: out === 0 ? 'plain' : 'bad' },
+      String(requests),
+      { text: String(failures), tone: failures === 0 ? 'plain' : 'bad' },
+      String(traffic.retries),
+      String(traffic.inFlight),
+      boundText(traffic.latency.p50Ms),
+      boundText(traffic.latency.p99Ms),
+    ] satisfies (Cell | string)[];
+  });
+  const head = ['CALLS', 'LIST', 'INSTANCES', 'REQUESTS', 'FAILED', 'RETRIES', 'IN FLIGHT'];
+  return formatTable(output, [...head, 'P50', 'P99'], rows);
+}
+
+function boundText(boundMs: number | null): string {
+  return boundMs === null ? '-' : `≤${boundMs}ms`;
+}

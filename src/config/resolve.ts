@@ -1,0 +1,116 @@
+// From read values to the Config: inheritance, derived values, and what must fit together.
+import { resolve } from 'node:path';
+import { formatAddress } from '../core/address.ts';
+import { formatDurationMs } from '../core/durations.ts';
+import { ConfigError } from '../core/errors.ts';
+import { defaultPolicy, type UpstreamPolicy } from '../upstream/policy.ts';
+import type { Config, DrainConfig, RegistryConfig, UpstreamListenerConfig } from './config.ts';
+import { resolveServices } from './local-services.ts';
+import { overlayPolicy } from './policy-keys.ts';
+import { formatPath } from './strict.ts';
+import { need, type ReadValues } from './read-values.ts';
+
+/** Throws a ConfigError when values do not fit together. */
+export function resolveConfig(given: ReadValues): Config {
+  const { values } = given;
+  const policies = resolvePolicies(given);
+  const config: Config = {
+    services: resolveServices(given),
+    registry: resolveRegistry(given),
+    listen: need(values.listen),
+    admin: need(values.admin),
+    upstreamListeners: upstreamListeners(given),
+    ...policies,
+    ownHosts: unique(values.ownHosts ?? []),
+    suffixes: unique(values.suffixes ?? []),
+    passthrough: need(values.passthrough),
+    drain: resolveDrain(given),
+    log: { level: need(values.logLevel), format: need(values.logFormat) },
+    command: given.command,
+    waitFor: unique(values.waitFor ?? []),
+    ...(values.stateDir !== undefined &&
+      values.stateDir !== 'none' && { stateDirectory: resolve(values.stateDir) }),
+  };
+  refuseSharedPlaces(config, given);
+  return config;
+}
+
+function unique(texts: readonly string[]): readonly string[] {
+  return [...new Set(texts)];
+}
+
+function resolveRegistry({ values, where, isGiven }: ReadValues): RegistryConfig {
+  const { ttl } = values;
+  const heartbeat = values.heartbeat ?? (ttl === undefined ? undefined : Math.round(ttl / 3));
+  if (ttl !== undefined && heartbeat !== undefined && heartbeat >= ttl) {
+    const place = where(isGiven('heartbeat') ? 'heartbeat' : 'ttl');
+    const third = formatDurationMs(ttl / 3);
+    throw new ConfigError(
+      `${place}: ${formatDurationMs(heartbeat)} is not shorter than the ttl of ${formatDurationMs(ttl)}; a third of it, ${third}, is usual`,
+    );
+  }
+  return {
+    url: need(values.registry),
+    ...(ttl !== undefined && { ttlMs: ttl }),
+    ...(heartbeat !== undefined && { heartbeatMs: heartbeat }),
+  };
+}
+
+function resolveDrain({ values, where }: ReadValues): DrainConfig {
+  const timeoutMs = need(values.drainTimeout);
+  const delayMs = values.drainDelay;
+  if (delayMs !== undefined && delayMs > 0 && delayMs >= timeoutMs) {
+    throw new ConfigError(
+      `${where('drainDelay')}: ${formatDurationMs(delayMs)} is not shorter than the drain timeout of ${formatDurationMs(timeoutMs)}`,
+    );
+  }
+  return { timeoutMs, ...(delayMs !== undefined && { delayMs }) };
+}
+
+/** The policies are in an object without a prototype: any service name may be asked of it. */
+function resolvePolicies({ file, where }: ReadValues): Pick<Config, 'policies' | 'defaultPolicy'> {
+  const checked = (path: string, policy: UpstreamPolicy): UpstreamPolicy => {
+    if (policy.ejectionMinMs <= policy.ejectionMaxMs) return policy;
+    const min = formatDurationMs(policy.ejectionMinMs);
+    const max = formatDurationMs(policy.ejectionMaxMs);
+    throw new ConfigError(
+      `${where(path)}: ejectionMin of ${min} is longer than ejectionMax of ${max}`,
+    );
+  };
+  const base = checked('defaults', overlayPolicy(defaultPolicy, file?.defaults ?? {}));
+  const policies = Object.create(null) as Record<string, UpstreamPolicy>;
+  for (const [service, { policy }] of Object.entries(file?.upstreams ?? {})) {
+    if (Object.keys(policy).length === 0) continue;
+    policies[service] = checked(formatPath(['upstreams', service]), overlayPolicy(base, policy));
+  }
+  return { policies, defaultPolicy: base };
+}
+
+function upstreamListeners({ values, file }: ReadValues): readonly UpstreamListenerConfig[] {
+  const outside = values.upstream ?? [];
+  const overridden = new Set(outside.map(({ service }) => service));
+  const inside = Object.entries(file?.upstreams ?? {})
+    .filter(([service]) => !overridden.has(service))
+    .flatMap(([service, { listen }]) => (listen ?? []).map((place) => ({ service, ...place })));
+  return [...outside, ...inside];
+}
+
+/** Two listeners at one place: only the first could open it. Port 0 is never the same place. */
+function refuseSharedPlaces(config: Config, { where }: ReadValues): void {
+  const taken = new Map<string, string>();
+  const take = (place: string, owner: string): void => {
+    const other = taken.get(place);
+    if (other !== undefined) throw new ConfigError(`${owner}: ${place} is taken by ${other}`);
+    taken.set(place, owner);
+  };
+  const takeAddress = (address: Config['listen'], owner: string): void => {
+    if (address.port !== 0) take(formatAddress(address), owner);
+  };
+  takeAddress(config.listen, where('listen'));
+  takeAddress(config.admin, where('admin'));
+  for (const { service, on } of config.upstreamListeners) {
+    const owner = `${where(formatPath(['upstreams', service, 'listen']))} (${service})`;
+    if ('path' in on) take(resolve(on.path), owner);
+    else takeAddress(on.address, owner);
+  }
+}

@@ -1,0 +1,72 @@
+// The agent's process: its ready line, signals, exit codes and defects.
+import assert from 'node:assert/strict';
+import { describe, it } from 'node:test';
+import { start } from './run-process.ts';
+
+const entry = './lifetime-entry.ts';
+
+describe('runToEnd', { concurrency: 2 }, () => {
+  it('says that it is ready before the app starts, and exits with the code of the agent', async (t) => {
+    const { code, stdout } = await start(t, entry, ['end']).ended;
+    assert.equal(stdout, 'start\nready\nlaunch\n');
+    assert.equal(code, 7);
+  });
+
+  for (const signal of ['SIGTERM', 'SIGINT'] as const) {
+    it(`drains at ${signal}`, async (t) => {
+      const { child, said, ended } = start(t, entry, ['wait']);
+      await said('launch');
+      child.kill(signal);
+      const { code, stdout } = await ended;
+      assert.match(stdout, new RegExp(`launch\ndrain ${signal}\n$`));
+      assert.equal(code, 0);
+    });
+  }
+
+  it('exits at the second signal, whatever the drain does', async (t) => {
+    const { child, said, ended } = start(t, entry, ['hang']);
+    await said('launch');
+    child.kill('SIGTERM');
+    await said('drain SIGTERM');
+    child.kill('SIGINT');
+    const { code, stdout } = await ended;
+    assert.match(stdout, /drain SIGTERM\nforce\n$/);
+    assert.equal(code, 1);
+  });
+
+  it('passes SIGHUP and SIGUSR2 on to the app', async (t) => {
+    const { child, said } = start(t, entry, ['wait']);
+    await said('launch');
+    child.kill('SIGHUP');
+    await said('signal SIGHUP');
+    child.kill('SIGUSR2');
+    await said('signal SIGUSR2');
+  });
+
+  it('drains when its terminal is closed', async (t) => {
+    const { child, said, ended } = start(t, entry, ['wait', 'terminal']);
+    await said('launch');
+    child.kill('SIGHUP');
+    assert.equal((await ended).code, 0);
+  });
+
+  it('survives that nobody reads its output', async (t) => {
+    const { child, said, ended } = start(t, entry, ['wait']);
+    await said('launch');
+    child.stdout.destroy();
+    child.kill('SIGHUP');
+    child.kill('SIGTERM');
+    assert.equal((await ended).code, 0);
+  });
+
+  it('ends after a defect with one line and code 1, and stops the app', async (t) => {
+    const { code, stdout, stderr } = await start(t, entry, ['throw']).ended;
+    assert.equal(code, 1);
+    assert.match(stdout, /signal SIGTERM\n$/);
+    assert.equal(stderr.split('\n').length, 2, stderr);
+    const record = JSON.parse(stderr) as Record<string, unknown>;
+    assert.equal(record['msg'], 'unexpected failure: exiting');
+    assert.equal(record['cause'], 'broken: redis://:***@h');
+    assert.ok(!stderr.includes('hunter2'));
+  });
+});
