@@ -109,7 +109,7 @@ interface ServiceDeps {
 
 function buildService(service: ServiceConfig, deps: ServiceDeps): LocalService {
   const { config, registry, boot } = deps;
-  const logger = deps.logger.child({ service: service.name });
+  const { logger } = deps;
   const { capabilities } = registry;
   const instance = describeInstance(
     service,
@@ -117,7 +117,10 @@ function buildService(service: ServiceConfig, deps: ServiceDeps): LocalService {
     boot,
   );
   const probes = service.probes.map((probe) => createProbe(probe, { port: service.port }));
-  const health = new HealthCheck({ probes, clock, random, logger }, service.health);
+  const health = new HealthCheck(
+    { probes, clock, random, logger: logger.child({ service: service.name }) },
+    service.health,
+  );
   const lease = registry.lease(instance, {
     ttlMs: config.registry.ttlMs ?? capabilities.ttlMs,
     heartbeatMs: config.registry.heartbeatMs ?? capabilities.heartbeatMs,

@@ -26,7 +26,9 @@ export class AgentSteps implements DrainSteps {
   }
 
   isRegistered(): boolean {
-    return this.#parts.services.some(({ lease }) => lease.counters.acquisitions > 0);
+    return this.#parts.services.some(({ lease: { state } }) => {
+      return state.kind !== 'idle' && state.kind !== 'released';
+    });
   }
 
   announce(): void {

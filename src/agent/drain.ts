@@ -204,7 +204,7 @@ export class Drain {
     if (this.#state.kind === 'draining') {
       this.#state = { ...this.#state, phases: [...this.#state.phases, timing] };
     }
-    logger.info({ phase, outcome, durationMs }, 'drain phase ended');
+    logger.info({ phase, outcome, durationMs: Math.round(durationMs) }, 'drain phase ended');
   }
 
   /** Runs the step until it ends, its budget is spent or a second signal comes; an abandoned step can do no harm. */

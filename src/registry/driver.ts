@@ -16,7 +16,10 @@ export interface Capabilities {
   /** Lease time and heartbeat interval used unless the configuration gives others. */
   readonly ttlMs: number;
   readonly heartbeatMs: number;
-  /** How long after a release other agents may still call the instance; the lame-duck delay of a drain. */
+  /**
+   * How long after a release other agents may still call the instance; the lame-duck delay of a drain. Not the mean time
+   * that the news takes but one that agents on a busy host keep too, with the requests that they had already begun.
+   */
   readonly propagationMs: number;
   /** Host that an instance is registered with unless the configuration gives one. */
   readonly advertise: 'loopback' | 'first-address';

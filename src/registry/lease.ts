@@ -299,17 +299,26 @@ export class Lease {
   }
 }
 
-function logReleased(logger: Logger, { outcome }: LeaseState & { kind: 'released' }): void {
-  if (outcome === 'released') logger.info({}, 'deregistered');
-  else logger.warn({}, 'not deregistered: the record ends with its TTL');
-}
-
 function logTransition(logger: Logger, before: LeaseState, next: LeaseState): void {
-  const { kind, ...fields } = next;
-  const lost = kind === 'acquiring' && before.kind !== 'idle' && before.kind !== 'released';
-  if (lost) logger.warn({ ...fields, before: before.kind }, 'lease lost');
-  else if (kind === 'suspect') logger.warn(fields, 'heartbeat failed');
-  else if (next.kind === 'released') logReleased(logger, next);
-  else if (kind === 'active') logger.info({ ...fields, before: before.kind }, 'registered');
-  else logger.info(fields, kind === 'releasing' ? 'deregistering' : 'registering');
+  switch (next.kind) {
+    case 'acquiring':
+      if (before.kind === 'idle' || before.kind === 'released') logger.info({}, 'registering');
+      else logger.warn({ before: before.kind }, 'lease lost');
+      return;
+    case 'active':
+      logger.info({ before: before.kind }, 'registered');
+      return;
+    case 'suspect':
+      logger.warn({ lastError: next.lastError }, 'heartbeat failed');
+      return;
+    case 'releasing':
+      logger.info({}, 'deregistering');
+      return;
+    case 'released':
+      if (next.outcome === 'released') logger.info({}, 'deregistered');
+      else logger.warn({}, 'not deregistered: the record ends with its TTL');
+      return;
+    case 'idle':
+      return;
+  }
 }

@@ -44,7 +44,7 @@ class FileDriver implements Driver {
     this.capabilities = {
       ttlMs: settings.ttlMs,
       heartbeatMs: settings.heartbeatMs,
-      propagationMs: 100,
+      propagationMs: 1000,
       advertise: 'loopback',
     };
     const uniqueName = (): string => this.#uniqueName();

@@ -26,7 +26,7 @@ export function openRedis(url: string, deps: DriverDeps): Driver {
 }
 
 /** Followers hear of a release at once; the rest is what their machines and a missed message may take. */
-const propagationMs = 200;
+const propagationMs = 1000;
 /** For making a connection, and for an answer; callers may have less patience. */
 const timeoutMs = 2000;
 /** More names than this are not listed. */

@@ -1,0 +1,183 @@
+// The header rules of a proxy, on raw header lists: names and values in turn, with their case, order and duplicates.
+import type { IncomingMessage } from 'node:http';
+import type { Random } from '../core/random.ts';
+import { serviceHeaders } from './routing/header.ts';
+
+/** How the agent signs messages in Via (RFC 9110 §7.6.3). */
+const pseudonym = 'outrigger';
+
+/** More agents than this in one request's way are a loop. */
+const viaMax = 8;
+
+/** RFC 9110 §7.6.1, and those that speak to the next hop only. A new hop frames its messages itself. */
+const hopByHop: ReadonlySet<string> = new Set([
+  'connection',
+  'http2-settings',
+  'keep-alive',
+  'proxy-authenticate',
+  'proxy-authentication-info',
+  'proxy-authorization',
+  'proxy-connection',
+  'te',
+  'trailer',
+  'transfer-encoding',
+  'upgrade',
+]);
+
+/** Naming one of these in Connection would let a client take away what others rely on. */
+const neverNamed =
+  /^(?:authorization|content-.*|cookie|date|forwarded|host|set-cookie|trace(?:parent|state)|via|x-forwarded-.*)$/;
+
+/** Set or answered by the agent itself on the way to the instance. */
+const replacedInRequests: ReadonlySet<string> = new Set([...serviceHeaders, 'expect', 'host']);
+
+/** Written by the agent that answers, and by nobody else. */
+const ownInReplies: ReadonlySet<string> = new Set(['outrigger-error', 'outrigger-retryable']);
+
+export interface RequestHop {
+  /** Host that the instance sees. */
+  readonly host: string;
+  /** Host that the client sent. */
+  readonly originalHost: string | undefined;
+  /** Undefined on a unix socket. */
+  readonly clientAddress: string | undefined;
+  readonly random: Random;
+}
+
+/** The headers that go to the instance: without hop-by-hop ones, with those that a proxy adds. */
+export function requestHeaders(raw: readonly string[], hop: RequestHop): string[] {
+  const named = namedInConnection(raw);
+  const headers = ['Host', hop.host];
+  const seen = new Map<string, number>();
+  for (let index = 0; index < raw.length; index += 2) {
+    const name = raw[index] ?? '';
+    const lower = name.toLowerCase();
+    if (hopByHop.has(lower) || replacedInRequests.has(lower) || named?.has(lower) === true)
+      continue;
+    if (lower.startsWith('x-forwarded-') || lower === 'traceparent')
+      seen.set(lower, headers.length + 1);
+    headers.push(name, raw[index + 1] ?? '');
+  }
+  const append = (name: string, value: string): void => {
+    const at = seen.get(name.toLowerCase());
+    if (at === undefined) headers.push(name, value);
+    else headers[at] = `${headers[at] ?? ''}, ${value}`;
+  };
+  if (hop.clientAddress !== undefined)
+    append('X-Forwarded-For', hop.clientAddress.replace(/^::ffff:/, ''));
+  append('X-Forwarded-Proto', 'http');
+  if (hop.originalHost !== undefined) append('X-Forwarded-Host', hop.originalHost);
+  headers.push('Via', `1.1 ${pseudonym}`);
+  if (!seen.has('traceparent')) headers.push('traceparent', newTraceparent(hop.random));
+  return headers;
+}
+
+/** The headers that go to the client. `trailers`: trailer fields can follow, so they may be announced. */
+export function replyHeaders(raw: readonly string[], trailers: boolean): string[] {
+  const named = namedInConnection(raw);
+  const reframed = valueOf(raw, 'transfer-encoding') !== undefined;
+  const headers: string[] = [];
+  for (let index = 0; index < raw.length; index += 2) {
+    const name = raw[index] ?? '';
+    const lower = name.toLowerCase();
+    if (lower === 'trailer' ? !trailers : hopByHop.has(lower) || named?.has(lower) === true)
+      continue;
+    // RFC 9112 §6.3: beside Transfer-Encoding, a Content-Length says nothing.
+    if (ownInReplies.has(lower) || (reframed && lower === 'content-length')) continue;
+    headers.push(name, raw[index + 1] ?? '');
+  }
+  headers.push('Via', `1.1 ${pseudonym}`);
+  return headers;
+}
+
+/** Trailer fields must not frame, route or authenticate (RFC 9110 §6.5.1). */
+export function trailerFields(raw: readonly string[]): [string, string][] {
+  const fields: [string, string][] = [];
+  for (let index = 0; index < raw.length; index += 2) {
+    const name = raw[index] ?? '';
+    const lower = name.toLowerCase();
+    if (!hopByHop.has(lower) && !neverNamed.test(lower)) fields.push([name, raw[index + 1] ?? '']);
+  }
+  return fields;
+}
+
+/** Whether the request went through so many agents that it must be running in a circle. */
+export function isLoop(raw: readonly string[]): boolean {
+  let count = 0;
+  for (let index = 0; index < raw.length; index += 2) {
+    if (raw[index]?.toLowerCase() !== 'via') continue;
+    count += (raw[index + 1] ?? '').split(',').filter((hop) => hop.includes(pseudonym)).length;
+  }
+  return count >= viaMax;
+}
+
+/** Whether the reply is another agent's, which says that no instance has seen the request. */
+export function isNeverSent(raw: readonly string[]): boolean {
+  return valueOf(raw, 'outrigger-retryable') === 'never-sent';
+}
+
+/** RFC 9112 §6.3: a request has a body when its headers frame one. */
+export function hasBody({ headers }: IncomingMessage): boolean {
+  const length = headers['content-length'];
+  return headers['transfer-encoding'] !== undefined || (length !== undefined && Number(length) > 0);
+}
+
+/** The value of the first header of that name, which is given in lower case. */
+export function valueOf(raw: readonly string[], name: string): string | undefined {
+  for (let index = 0; index < raw.length; index += 2) {
+    const candidate = raw[index] ?? '';
+    if (candidate.length === name.length && candidate.toLowerCase() === name) return raw[index + 1];
+  }
+  return undefined;
+}
+
+/** The same headers as an object, for those who take nothing else; a name's first spelling is kept. */
+export function headersByName(raw: readonly string[]): Record<string, string | string[]> {
+  const spelling = new Map<string, string>();
+  const byName: Record<string, string | string[]> = Object.create(null) as Record<string, string>;
+  for (let index = 0; index < raw.length; index += 2) {
+    const name = raw[index] ?? '';
+    const value = raw[index + 1] ?? '';
+    const key = spelling.get(name.toLowerCase()) ?? name;
+    spelling.set(name.toLowerCase(), key);
+    const former = byName[key];
+    byName[key] = former === undefined ? value : [former, value].flat();
+  }
+  return byName;
+}
+
+/** undici gives names and values as bytes; latin1 keeps each of them. */
+export function decodeHeaders(raw: unknown): string[] {
+  if (!Array.isArray(raw)) return [];
+  return raw.map((item) => (Buffer.isBuffer(item) ? item.toString('latin1') : String(item)));
+}
+
+/** The headers named in Connection, as far as they may be; undefined when there are none. */
+function namedInConnection(raw: readonly string[]): ReadonlySet<string> | undefined {
+  let named: Set<string> | undefined;
+  for (let index = 0; index < raw.length; index += 2) {
+    const name = raw[index] ?? '';
+    if (name.length !== 10 || name.toLowerCase() !== 'connection') continue;
+    for (const token of (raw[index + 1] ?? '').toLowerCase().split(',')) {
+      const option = token.trim();
+      if (option === '' || option === 'close' || option === 'keep-alive') continue;
+      if (!neverNamed.test(option)) (named ??= new Set()).add(option);
+    }
+  }
+  return named;
+}
+
+/** W3C Trace Context, version 00, sampled: a flag that says otherwise would switch off the tracing of the callee. */
+function newTraceparent(random: Random): string {
+  return `00-${hex(random, 4)}-${hex(random, 2)}-01`;
+}
+
+function hex(random: Random, words: number): string {
+  let text = '';
+  for (let word = 0; word < words; word++)
+    text += Math.floor(random() * 0x1_0000_0000)
+      .toString(16)
+      .padStart(8, '0');
+  // All zeroes mean "invalid".
+  return /^0+$/.test(text) ? text.replace(/0$/, '1') : text;
+}

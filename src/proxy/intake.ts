@@ -1,0 +1,127 @@
+// The intake: what every request passes before any byte of it is forwarded, whatever carries it afterwards.
+import type { IncomingMessage } from 'node:http';
+import type { Address } from '../core/address.ts';
+import type { Clock } from '../core/clock.ts';
+import type { Upstream } from '../upstream/upstream.ts';
+import { Exchange, type Failure } from './exchange.ts';
+import { isLoop, valueOf } from './headers.ts';
+import type { Refusal } from './replies.ts';
+import type { Names } from './routing/names.ts';
+import type { Route } from './routing/route.ts';
+import { route } from './routing/router.ts';
+import { refuseAmbiguous } from './strict.ts';
+
+/** The services that can be called; Upstreams has them. */
+export interface Services {
+  /** Undefined when too many services are in use. */
+  get(service: string): Upstream | undefined;
+  /** The known name that is nearest to a misspelt one. */
+  nearestTo(service: string): string | undefined;
+}
+
+/** Hosts on the network that are called as if each were a service with one instance. */
+export interface ExternalHosts {
+  get(address: Address): Upstream | undefined;
+}
+
+export interface IntakeDeps {
+  readonly names: Names;
+  readonly services: Services;
+  readonly external: ExternalHosts;
+  readonly clock: Clock;
+}
+
+/** A request that may be forwarded. */
+export interface Call {
+  readonly kind: 'call';
+  readonly exchange: Exchange;
+  readonly route: Exclude<Route, { kind: 'refusal' }>;
+  /** The Host header that the instance gets. */
+  readonly host: string;
+}
+
+export interface Refused {
+  readonly kind: 'refused';
+  readonly refusal: Refusal;
+}
+
+export class Intake {
+  readonly #deps: IntakeDeps;
+
+  constructor(deps: IntakeDeps) {
+    this.#deps = deps;
+  }
+
+  /** `listenerService`: the service that the listener belongs to, if it belongs to one. */
+  admit(req: IncomingMessage, listenerService: string | undefined): Call | Refused {
+    const ambiguity = refuseAmbiguous(req);
+    if (ambiguity !== undefined) return refused('bad_request', ambiguity);
+    if (isLoop(req.rawHeaders))
+      return refused('bad_request', 'the request runs in a loop of agents');
+    const decided = route(
+      {
+        method: req.method ?? '',
+        target: req.url ?? '',
+        rawHeaders: req.rawHeaders,
+        host: req.headers.host,
+        listenerService,
+        localAddress: req.socket.localAddress,
+        localPort: req.socket.localPort,
+      },
+      this.#deps.names,
+    );
+    if (decided.kind === 'refusal') return refused(decided.reason, decided.detail);
+    return this.#begin(decided, {
+      method: req.method ?? '',
+      idempotencyKey: valueOf(req.rawHeaders, 'idempotency-key') !== undefined,
+      host: req.headers.host,
+    });
+  }
+
+  /** A connection of a listener that belongs to one service, with nothing known about its bytes. */
+  admitConnection(service: string): Call | Refused {
+    const decided = {
+      kind: 'service',
+      mode: 'listener',
+      service,
+      tag: undefined,
+      path: '',
+    } as const;
+    return this.#begin(decided, { method: 'CONNECT', idempotencyKey: false, host: undefined });
+  }
+
+  /** The answer to a request that the exchange gave up. */
+  refusalOf({ exchange }: Call, { reason, neverSent }: Failure): Refusal {
+    const { upstream, attempts } = exchange;
+    const { service, snapshot } = upstream;
+    const nearest =
+      reason === 'no_such_service' ? this.#deps.services.nearestTo(service) : undefined;
+    const ageMs = Math.round(this.#deps.clock.nowMs() - snapshot.confirmedAtMs);
+    const registry = { state: snapshot.state, ageMs };
+    const detail = nearest === undefined ? undefined : `did you mean '${nearest}'?`;
+    return { reason, detail, service, attempts, registry, neverSent };
+  }
+
+  #begin(
+    decided: Exclude<Route, { kind: 'refusal' }>,
+    facts: { method: string; idempotencyKey: boolean; host: string | undefined },
+  ): Call | Refused {
+    const { services, external, clock } = this.#deps;
+    const isService = decided.kind === 'service';
+    const upstream = isService ? services.get(decided.service) : external.get(decided.address);
+    if (upstream === undefined) return refused('overloaded', 'too many services are in use');
+    const { method, idempotencyKey } = facts;
+    const tag = isService ? decided.tag : undefined;
+    const exchange = new Exchange(
+      upstream,
+      { method, idempotencyKey, tag, deadlineAtMs: Infinity },
+      clock,
+    );
+    const host = isService ? decided.service : (facts.host ?? upstream.service);
+    return { kind: 'call', exchange, route: decided, host };
+  }
+}
+
+function refused(reason: Refusal['reason'], detail: string): Refused {
+  return { kind: 'refused', refusal: { reason, detail, neverSent: true } };
+}

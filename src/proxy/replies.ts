@@ -1,0 +1,65 @@
+// The one place where a reason code becomes a response.
+import { STATUS_CODES, type ServerResponse } from 'node:http';
+import type { Duplex } from 'node:stream';
+import { reasons, type Reason } from '../core/reasons.ts';
+import type { SnapshotState } from '../core/snapshot.ts';
+import type { Attempt } from './exchange.ts';
+
+/** What an answer of the agent itself says. */
+export interface Refusal {
+  readonly reason: Reason;
+  /** What was wrong in this case, for people; the reason's own meaning otherwise. */
+  readonly detail?: string | undefined;
+  readonly service?: string | undefined;
+  readonly attempts?: readonly Attempt[];
+  readonly registry?: { readonly state: SnapshotState; readonly ageMs: number } | undefined;
+  /** The request reached no instance and may be repeated whatever its method. */
+  readonly neverSent: boolean;
+}
+
+interface Answer {
+  readonly status: number;
+  readonly headers: readonly string[];
+  readonly body: Buffer;
+}
+
+/** Answers the request. `close`: the connection takes no further one. */
+export function sendRefusal(res: ServerResponse, refusal: Refusal, close: boolean): void {
+  const { status, headers, body } = answer(refusal, close);
+  // With the phrase, for a reply that was tried and could not be written has left its own.
+  res.writeHead(status, STATUS_CODES[status] ?? '', [...headers]);
+  res.end(body);
+}
+
+/** Answers on a connection that is no longer HTTP to Node (CONNECT, upgrades, unreadable requests), and ends it. */
+export function endWithRefusal(socket: Duplex, refusal: Refusal): void {
+  const { status, headers, body } = answer(refusal, true);
+  let head = `HTTP/1.1 ${status} ${STATUS_CODES[status] ?? ''}\r\n`;
+  for (let index = 0; index < headers.length; index += 2)
+    head += `${headers[index] ?? ''}: ${headers[index + 1] ?? ''}\r\n`;
+  socket.end(Buffer.concat([Buffer.from(`${head}\r\n`, 'latin1'), body]));
+}
+
+function answer(refusal: Refusal, close: boolean): Answer {
+  const { reason, service, attempts = [], registry, neverSent } = refusal;
+  const { status, meaning } = reasons[reason];
+  const body = Buffer.from(
+    `${JSON.stringify({
+      error: reason,
+      message: refusal.detail === undefined ? meaning : `${meaning}: ${refusal.detail}`,
+      service: service ?? null,
+      attempts: attempts.map(({ endpoint, failure }) => ({
+        address: endpoint.address,
+        instance: endpoint.instance.id,
+        cause: failure?.cause ?? null,
+        ms: failure === undefined ? null : Math.round(failure.afterMs),
+      })),
+      registry: registry ?? null,
+    })}\n`,
+  );
+  const headers = ['Content-Type', 'application/json', 'Content-Length', String(body.length)];
+  headers.push('Outrigger-Error', reason);
+  if (neverSent) headers.push('Outrigger-Retryable', 'never-sent');
+  if (close) headers.push('Connection', 'close');
+  return { status, headers, body };
+}

@@ -1,0 +1,73 @@
+// Reads names of services, with or without a tag, out of host names, headers and path segments.
+import { isIP } from 'node:net';
+import { parseServiceName } from '../../core/service-name.ts';
+
+export interface NamesDeps {
+  /** Whether the registry has a service of exactly this name, as far as is known now. */
+  readonly knows: (service: string) => boolean;
+}
+
+export interface NamesOptions {
+  /** With their leading dot: `.localhost`, `.svc`. */
+  readonly suffixes: readonly string[];
+  /** Names that mean the listener itself, besides localhost and loopback addresses. */
+  readonly ownHosts: readonly string[];
+  /** Lets hosts that are no service through to the network. */
+  readonly passthrough: boolean;
+}
+
+export interface ServiceAddress {
+  readonly service: string;
+  readonly tag: string | undefined;
+}
+
+export class Names {
+  readonly passthrough: boolean;
+  readonly #deps: NamesDeps;
+  readonly #suffixes: readonly string[];
+  readonly #ownHosts: ReadonlySet<string>;
+
+  constructor(deps: NamesDeps, options: NamesOptions) {
+    this.#deps = deps;
+    this.passthrough = options.passthrough;
+    this.#suffixes = options.suffixes.map((suffix) => suffix.toLowerCase());
+    this.#ownHosts = new Set(options.ownHosts.map((host) => host.toLowerCase()));
+  }
+
+  /** A text that can only mean a service: an exact name wins, else the part before the first dot is a tag. */
+  read(text: string): ServiceAddress | undefined {
+    const exact = parseServiceName(text);
+    if (exact === undefined) return undefined;
+    const dot = exact.indexOf('.');
+    if (dot === -1 || this.#deps.knows(exact)) return { service: exact, tag: undefined };
+    const service = parseServiceName(exact.slice(dot + 1));
+    if (service === undefined) return { service: exact, tag: undefined };
+    return { service, tag: exact.slice(0, dot) };
+  }
+
+  /** A host name may mean anything on the network: without a suffix, a name with dots must be a known service. */
+  readHost(host: string): ServiceAddress | undefined {
+    if (isIP(host) !== 0) return undefined;
+    const suffix = this.#suffixes.find((candidate) => host.endsWith(candidate));
+    if (suffix !== undefined) return this.read(host.slice(0, -suffix.length));
+    const address = this.read(host);
+    if (address === undefined || !host.includes('.')) return address;
+    return this.#deps.knows(address.service) ? address : undefined;
+  }
+
+  /** Whether the host is the agent's own: localhost, a loopback address, where the connection arrived, an own name. */
+  isOwn(host: string, localAddress: string | undefined): boolean {
+    return (
+      host === 'localhost' ||
+      isLoopback(host) ||
+      host === localAddress?.replace(/^::ffff:/, '') ||
+      this.#ownHosts.has(host)
+    );
+  }
+}
+
+export function isLoopback(host: string): boolean {
+  const version = isIP(host);
+  if (version === 4) return host.startsWith('127.') || host === '0.0.0.0';
+  return version === 6 && /^(?:::1|::|::ffff:(?:127\..*|7f[0-9a-f]{2}:.*))$/.test(host);
+}

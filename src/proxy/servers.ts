@@ -1,0 +1,92 @@
+// The servers behind the listeners: node:http and node:net, with their limits, and which carrier gets what.
+import { createServer as createHttpServer, type Server as HttpServer } from 'node:http';
+import { createServer as createTcpServer, type Server as TcpServer } from 'node:net';
+import type { Duplex } from 'node:stream';
+import { systemCodeOf } from '../core/errors.ts';
+import type { HttpCarrier } from './carriers/http.ts';
+import type { TunnelCarrier } from './carriers/tunnel.ts';
+import type { UpgradeCarrier } from './carriers/upgrade.ts';
+import { endWithRefusal, sendRefusal } from './replies.ts';
+import { ignoresUpgrade, resubmit } from './resubmit.ts';
+
+export interface Carriers {
+  readonly http: HttpCarrier;
+  readonly upgrade: UpgradeCarrier;
+  readonly tunnel: TunnelCarrier;
+}
+
+const headBytesMax = 65_536;
+/** A head that is not complete by then is refused: a slow client holds a connection, and nothing more. */
+const headTimeoutMs = 10_000;
+/** Longer than any client keeps an idle connection, so that none is closed under a request. */
+const keepAliveTimeoutMs = 120_000;
+
+/** A server for requests; `listenerService`: all of them are for this service. */
+export function httpServer(carriers: Carriers, listenerService: string | undefined): HttpServer {
+  const server = createHttpServer({
+    maxHeaderSize: headBytesMax,
+    headersTimeout: headTimeoutMs,
+    // Bodies may take any time while they move; the carrier watches that they do.
+    requestTimeout: 0,
+    keepAliveTimeout: keepAliveTimeoutMs,
+    connectionsCheckingInterval: 2000,
+    highWaterMark: 65_536,
+    keepAlive: true,
+    noDelay: true,
+    // Checked with all else, for an answer that says why.
+    requireHostHeader: false,
+    insecureHTTPParser: false,
+  });
+  // Node would drop headers beyond 2,000 silently; their size is limited anyway.
+  server.maxHeadersCount = 0;
+  server.on('request', (req, res) => {
+    carriers.http.handle(req, res, { listenerService, expectsContinue: false });
+  });
+  server.on('checkContinue', (req, res) => {
+    carriers.http.handle(req, res, { listenerService, expectsContinue: true });
+  });
+  server.on('checkExpectation', (_req, res) => {
+    const detail = 'the Expect header asks for something that is not 100-continue';
+    sendRefusal(res, { reason: 'bad_request', detail, neverSent: true }, true);
+  });
+  server.on('connect', (req, _socket, head) => {
+    carriers.tunnel.connect(req, head, listenerService);
+  });
+  server.on('upgrade', (req, _socket, head) => {
+    if (ignoresUpgrade(req)) resubmit(server, req, head);
+    else carriers.upgrade.handle(req, head, listenerService);
+  });
+  server.on('clientError', refuseUnreadable);
+  return server;
+}
+
+/** A server for any TCP protocol. */
+export function tcpServer(carriers: Carriers, service: string): TcpServer {
+  return createTcpServer({ allowHalfOpen: true, pauseOnConnect: true }, (socket) => {
+    carriers.tunnel.accept(socket, service);
+  });
+}
+
+/** What came is not HTTP, or came too slowly. A reply that has begun is not written into. */
+function refuseUnreadable(error: Error, socket: Duplex): void {
+  const replying = '_httpMessage' in socket && Boolean(socket._httpMessage);
+  if (!socket.writable || replying || systemCodeOf(error) === 'ECONNRESET') {
+    socket.destroy();
+    return;
+  }
+  const detail = detailOf(systemCodeOf(error));
+  endWithRefusal(socket, { reason: 'bad_request', detail, neverSent: true });
+  // Nothing more is read: a client that keeps sending is not listened to.
+  socket.once('finish', () => socket.destroy());
+}
+
+function detailOf(code: string | undefined): string {
+  switch (code) {
+    case 'HPE_HEADER_OVERFLOW':
+      return `the head is larger than ${headBytesMax} bytes`;
+    case 'ERR_HTTP_REQUEST_TIMEOUT':
+      return `the head was not complete within ${headTimeoutMs} ms`;
+    default:
+      return code ?? 'it is not HTTP';
+  }
+}

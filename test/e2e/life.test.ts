@@ -1,0 +1,202 @@
+// The life of an agent as a person or a supervisor sees it: start, signals, drain, exit codes.
+import assert from 'node:assert/strict';
+import { once } from 'node:events';
+import { createServer } from 'node:net';
+import { describe, it } from 'node:test';
+import { eventually } from '../support/eventually.ts';
+import { Fleet, untilReady } from './agent-process.ts';
+import { requestJson } from './http-client.ts';
+
+const node = process.execPath;
+
+describe('the life of an agent', () => {
+  it('ends with the code of the app that ended by itself', async (t) => {
+    const fleet = new Fleet(t);
+    const command = [node, '-e', 'setTimeout(() => process.exit(7), 300)'];
+    const agent = await fleet.start({ service: 'payments', registry: fleet.fileRegistry, command });
+    assert.equal(await agent.exited, 7);
+  });
+
+  it('gives the app the addresses of its proxy and admin API', async (t) => {
+    const fleet = new Fleet(t);
+    const script =
+      'console.log(`app ${process.env.OUTRIGGER_PROXY} ${process.env.OUTRIGGER_ADMIN}`)';
+    const agent = await fleet.start({
+      registry: fleet.fileRegistry,
+      command: [node, '-e', script],
+    });
+    assert.equal(await agent.exited, 0);
+    const { proxyPort, adminPort } = agent;
+    const expected = `app http://127.0.0.1:${proxyPort} http://127.0.0.1:${adminPort}`;
+    assert.ok(agent.output().includes(expected), agent.output());
+  });
+
+  it('says in one line that a command cannot be found, and ends with 2', async (t) => {
+    const fleet = new Fleet(t);
+    const command = ['no-such-command-here'];
+    const agent = await fleet.start({ registry: fleet.fileRegistry, command });
+    assert.equal(await agent.exited, 2);
+    assert.match(agent.output(), /command not found: no-such-command-here/);
+    assert.doesNotMatch(agent.output(), /^\s+at /m);
+  });
+
+  it('drains the same way for SIGTERM, SIGINT and the drain command', async (t) => {
+    const fleet = new Fleet(t);
+    const registry = fleet.fileRegistry;
+    const watcher = await fleet.start({ registry });
+    for (const how of ['SIGTERM', 'SIGINT', 'drain'] as const) {
+      const agent = await fleet.startRegistered({ service: 'payments', registry });
+      if (how !== 'drain') agent.process.kill(how);
+      else {
+        const drain = { port: agent.adminPort, method: 'POST', path: '/v1/drain' };
+        assert.equal((await requestJson(drain)).status, 202);
+      }
+      assert.equal(await agent.exited, 0, how);
+      const phases = [...agent.output().matchAll(/"phase":"(\w+)"/g)].map(([, phase]) => phase);
+      const all = ['announce', 'deregister', 'lame_duck', 'stop_app', 'finish', 'exit'];
+      assert.deepEqual(phases, all, how);
+      const { body } = await requestJson({
+        port: watcher.adminPort,
+        path: '/v1/services/payments',
+      });
+      assert.deepEqual((body as { instances?: unknown[] }).instances ?? [], [], how);
+    }
+  });
+
+  it('keeps outbound calls working while the app ends', async (t) => {
+    const fleet = new Fleet(t);
+    const registry = fleet.fileRegistry;
+    await fleet.startRegistered({ service: 'payments', registry });
+    // On SIGTERM this app calls payments once more, and ends with 0 only in its answer's sight.
+    const script = `
+      const http = require('node:http');
+      http.createServer((q, s) => s.end('{}')).listen(Number(process.env.PORT), '127.0.0.1');
+      process.on('SIGTERM', () => http.get(process.env.OUTRIGGER_PROXY + '/payments/last', (r) => {
+        console.log('last call ' + r.statusCode); process.exit(0);
+      }));`;
+    const orders = await fleet.start({
+      registry,
+      command: [node, '-e', script],
+      environment: { PORT: '0' },
+    });
+    await eventually('the app runs', () => orders.appPid().then((pid) => pid > 0));
+    await eventually('its handler is there', async () => {
+      const { status } = await requestJson({ port: orders.proxyPort, path: '/payments/' });
+      return status === 200;
+    });
+    orders.process.kill('SIGTERM');
+    assert.equal(await orders.exited, 0);
+    assert.match(orders.output(), /last call 200/);
+  });
+
+  it('ends at once at the second signal', async (t) => {
+    const fleet = new Fleet(t);
+    const script =
+      "process.on('SIGTERM', () => console.log('not yet')); setInterval(() => {}, 1000); console.log('runs')";
+    const agent = await fleet.start({
+      registry: fleet.fileRegistry,
+      command: [node, '-e', script],
+    });
+    await eventually('the app runs', () => agent.output().includes('runs'));
+    agent.process.kill('SIGTERM');
+    await eventually('the app was asked to stop', () => agent.output().includes('not yet'));
+    const pid = await agent.appPid();
+    agent.process.kill('SIGTERM');
+    await agent.exited;
+    await eventually('the app is gone', () => !isAlive(pid));
+  });
+
+  it('waits with the app until the services it needs are there', async (t) => {
+    const fleet = new Fleet(t);
+    const registry = fleet.fileRegistry;
+    const orders = await fleet.start({
+      registry,
+      flags: ['--wait-for', 'payments'],
+      command: [node, '-e', "console.log('orders runs'); setInterval(() => {}, 1000)"],
+    });
+    await eventually('it says what it waits for', () =>
+      orders.output().includes('waiting for a service'),
+    );
+    assert.ok(!orders.output().includes('orders runs'));
+    await fleet.startRegistered({ service: 'payments', registry });
+    await eventually('the app runs', () => orders.output().includes('orders runs'));
+  });
+
+  it('deregisters an unhealthy app and takes it back by itself', async (t) => {
+    const fleet = new Fleet(t);
+    const registry = fleet.fileRegistry;
+    const flags = ['--health-http', '/', '--health-timeout', '200ms', '--health-fall', '2'];
+    const payments = await fleet.startRegistered({ service: 'payments', registry, flags });
+    const watcher = await fleet.start({ registry });
+    const known = async (): Promise<number> => {
+      const { body } = await requestJson({
+        port: watcher.adminPort,
+        path: '/v1/services/payments',
+      });
+      return (body as { instances?: unknown[] }).instances?.length ?? 0;
+    };
+    assert.equal(await known(), 1);
+    const pid = await payments.appPid();
+    process.kill(pid, 'SIGSTOP');
+    await eventually('it is deregistered', async () => (await known()) === 0);
+    process.kill(pid, 'SIGCONT');
+    await eventually('it is back', async () => (await known()) === 1);
+  });
+
+  it('refuses with 2 and one line to listen where somebody listens', async (t) => {
+    const fleet = new Fleet(t);
+    const blocker = createServer().listen(0, '127.0.0.1');
+    await once(blocker, 'listening');
+    t.after(() => blocker.close());
+    const { port } = blocker.address() as { readonly port: number };
+    for (const flag of ['--listen', '--admin']) {
+      const agent = await fleet.startFailing({
+        registry: fleet.fileRegistry,
+        flags: [flag, `127.0.0.1:${port}`],
+      });
+      assert.equal(agent.code, 2, agent.output);
+      assert.match(
+        agent.output,
+        new RegExp(`^[^\\n]*${port}[^\\n]* is already in use[^\\n]*${flag}[^\\n]*\\n$`),
+      );
+    }
+  });
+
+  it('never lets a request reach the admin API through the proxy', async (t) => {
+    const fleet = new Fleet(t);
+    const { proxyPort, adminPort } = await fleet.start({
+      registry: fleet.fileRegistry,
+      flags: ['--passthrough'],
+    });
+    const host = `127.0.0.1:${adminPort}`;
+    const direct = await requestJson({
+      port: proxyPort,
+      path: `http://${host}/livez`,
+      headers: { host },
+    });
+    assert.notEqual(direct.status, 200);
+    const name = `localhost:${adminPort}`;
+    const byName = await requestJson({
+      port: proxyPort,
+      path: `http://${name}/livez`,
+      headers: { host: name },
+    });
+    assert.notEqual(byName.status, 200);
+  });
+
+  it('is ready when the app is registered', async (t) => {
+    const fleet = new Fleet(t);
+    const payments = await fleet.start({ service: 'payments', registry: fleet.fileRegistry });
+    await untilReady(payments);
+    assert.match(payments.output(), /"msg":"registered"/);
+  });
+});
+
+function isAlive(pid: number): boolean {
+  try {
+    process.kill(pid, 0);
+    return true;
+  } catch {
+    return false;
+  }
+}

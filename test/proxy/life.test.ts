@@ -1,0 +1,190 @@
+import assert from 'node:assert/strict';
+import { mkdtemp, rm, stat, writeFile } from 'node:fs/promises';
+import { createServer } from 'node:net';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { describe, it, type TestContext } from 'node:test';
+import { ConfigError } from '../../src/core/errors.ts';
+import { eventually } from '../support/eventually.ts';
+import { byteOrigin, get, ProxyFixture, RawClient, roundTrip, startProxy } from './fixture.ts';
+
+const host = 'Host: payments';
+const ok = 'HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok';
+
+async function socketPath(test: TestContext): Promise<string> {
+  const directory = await mkdtemp(join(tmpdir(), 'outrigger-'));
+  test.after(() => rm(directory, { recursive: true }));
+  return join(directory, 'p.sock');
+}
+
+function onSocket(path: string): ProxyFixture {
+  const listener = { service: 'payments', protocol: 'http', on: { path } } as const;
+  return new ProxyFixture({}, { proxy: { upstreamListeners: [listener] } });
+}
+
+describe('start', () => {
+  it('fails with the flag and the address when the port is in use, and leaves nothing open', async (test) => {
+    const { port } = await startProxy(test, {});
+    const on = { address: { host: '127.0.0.1', port } };
+    const listener = { service: 'payments', protocol: 'tcp', on } as const;
+    const second = new ProxyFixture({}, { proxy: { upstreamListeners: [listener] } });
+    await assert.rejects(second.proxy.start(), (error) => {
+      assert.ok(error instanceof ConfigError);
+      assert.match(
+        error.message,
+        /^--upstream tcp:payments 127.0.0.1:\d+: another process listens there/,
+      );
+      return true;
+    });
+    assert.equal(second.proxy.address, undefined);
+    await second.close();
+  });
+
+  it('takes over the socket file of a dead process only', async (test) => {
+    const path = await socketPath(test);
+    const living = onSocket(path);
+    await living.proxy.start();
+    const intruder = onSocket(path);
+    await assert.rejects(intruder.proxy.start(), /--upstream payments .*p.sock: another process/);
+    await intruder.close();
+    assert.equal((await stat(path)).isSocket(), true);
+    await living.close();
+
+    await leaveSocketFile(path);
+    const heir = onSocket(path);
+    await heir.proxy.start();
+    await heir.close();
+
+    await writeFile(path, 'precious');
+    const careful = onSocket(path);
+    await assert.rejects(careful.proxy.start(), ConfigError);
+    await careful.close();
+    assert.equal((await stat(path)).size, 8);
+  });
+});
+
+/** A socket file without a process, as SIGKILL leaves it. */
+async function leaveSocketFile(path: string): Promise<void> {
+  const { spawn } = await import('node:child_process');
+  const script = `require('net').createServer().listen(${JSON.stringify(path)}, () => process.kill(process.pid, 'SIGKILL'))`;
+  const child = spawn(process.execPath, ['-e', script]);
+  await new Promise((resolve) => child.once('exit', resolve));
+  assert.equal((await stat(path)).isSocket(), true);
+}
+
+describe('drain', () => {
+  it('ends idle connections, lets requests finish and their connections end, takes no new ones', async (test) => {
+    const origin = await byteOrigin(test, () => undefined);
+    const fixture = await startProxy(test, { payments: [origin.port] });
+    const idle = new RawClient(test, fixture.port);
+    const before = new RawClient(test, fixture.port).send(`GET / HTTP/1.1\r\n${host}\r\n\r\n`);
+    const during = new RawClient(test, fixture.port).send(`GET / HTTP/1.1\r\n${host}\r\n\r\n`);
+    await eventually('both have arrived', () => origin.received.length === 2);
+    await eventually('all are connected', () => fixture.proxy.connections === 3);
+    const half = 'HTTP/1.1 200 OK\r\nContent-Length: 4\r\n\r\nha';
+    origin.sockets[0]?.write(half);
+    await eventually('a head was passed on', () => before.text + during.text !== '');
+    const { port } = fixture;
+    const drained = fixture.proxy.drain(10_000);
+    await idle.end();
+    const refused = createServer().listen(port, '127.0.0.1');
+    await new Promise((resolve) => refused.once('listening', resolve));
+    refused.close();
+    origin.sockets[0]?.write('lf');
+    origin.sockets[1]?.write(ok);
+    const replies = [await before.end(), await during.end()];
+    assert.ok(replies.some((reply) => /Connection: close[^]*ok$/.test(reply)));
+    assert.ok(replies.some((reply) => reply.endsWith('half')));
+    await drained;
+    assert.equal(fixture.proxy.connections, 0);
+  });
+
+  it('gives up at its timeout, and close ends what is left', async (test) => {
+    const origin = await byteOrigin(test, () => undefined);
+    const fixture = await startProxy(test, { payments: [origin.port] });
+    const client = new RawClient(test, fixture.port).send(get('/', [host]));
+    const tunnel = new RawClient(test, fixture.port);
+    tunnel.send('CONNECT payments:80 HTTP/1.1\r\nHost: payments:80\r\n\r\n');
+    await tunnel.until(/200/);
+    await eventually('both have arrived', () => origin.sockets.length === 2);
+    await fixture.proxy.drain(20);
+    assert.equal(client.closed, false);
+    await fixture.proxy.close();
+    await client.end();
+    await tunnel.end();
+    await eventually('the instance is told', () =>
+      origin.sockets.every(({ readableEnded, destroyed }) => readableEnded || destroyed),
+    );
+    const { counters } = fixture.upstreams.get('payments') ?? assert.fail();
+    assert.equal(counters.inFlight, 0);
+  });
+});
+
+describe('connections to instances', () => {
+  it('are kept for a while and end with the instance', async (test) => {
+    const origin = await byteOrigin(test, (socket) => socket.write(ok));
+    const fixture = await startProxy(test, { payments: [origin.port] });
+    for (let turn = 0; turn < 3; turn++) await roundTrip(test, fixture.port, get('/', [host]));
+    assert.equal(origin.sockets.length, 1);
+    assert.equal(origin.sockets[0]?.readableEnded, false);
+    fixture.set('payments', []);
+    await eventually('the connection ends', () => origin.sockets[0]?.readableEnded);
+  });
+
+  it('end after the idle time', async (test) => {
+    const origin = await byteOrigin(test, (socket) => socket.write(ok));
+    const policy = { idleTimeoutMs: 30 };
+    const { port } = await startProxy(test, { payments: [origin.port] }, { policy });
+    await roundTrip(test, port, get('/', [host]));
+    await eventually('the connection ends', () => origin.sockets[0]?.readableEnded);
+  });
+});
+
+describe('tunnels', () => {
+  const asks = 'CONNECT payments:80 HTTP/1.1\r\nHost: payments:80\r\n\r\n';
+
+  it('pass on each half on its own, with what was sent ahead', async (test) => {
+    const server = createServer({ allowHalfOpen: true }, (socket) => {
+      socket.on('error', () => undefined);
+      let heard = '';
+      socket.on('data', (chunk) => (heard += chunk.toString()));
+      socket.on('end', () => socket.end(`heard ${heard}`));
+    });
+    test.after(() => server.close());
+    await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
+    const address = server.address();
+    const port = typeof address === 'object' ? (address?.port ?? 0) : 0;
+    const fixture = await startProxy(test, { payments: [port] });
+    const client = new RawClient(test, fixture.port).send(`${asks}ahead,`);
+    await client.until(/200 Connection Established\r\n\r\n/);
+    client.socket.end('after');
+    assert.match(await client.end(), /heard ahead,after$/);
+    const { counters } = fixture.upstreams.get('payments') ?? assert.fail();
+    await eventually('nothing is in flight', () => counters.inFlight === 0);
+  });
+
+  it('go to another instance when one refuses, and say why when all do', async (test) => {
+    const origin = await byteOrigin(test, (socket) => socket.end(ok));
+    const refusing = { host: '127.0.0.1', port: 1 };
+    const { port } = await startProxy(test, {
+      payments: [refusing, origin.port],
+      orders: [refusing],
+    });
+    const client = new RawClient(test, port).send(asks);
+    await client.until(/^HTTP\/1.1 200 /);
+    const none = await roundTrip(test, port, asks.replaceAll('payments', 'orders'));
+    assert.match(none, /^HTTP\/1.1 502 [^]*Outrigger-Retryable: never-sent[^]*ECONNREFUSED/);
+  });
+
+  it('are broken when one side breaks', async (test) => {
+    const origin = await byteOrigin(test, (socket) => void socket.resetAndDestroy());
+    const fixture = await startProxy(test, { payments: [origin.port] });
+    const client = new RawClient(test, fixture.port).send(asks);
+    await client.until(/200/);
+    client.send('x\r\n\r\n');
+    await client.end();
+    const { counters } = fixture.upstreams.get('payments') ?? assert.fail();
+    assert.equal(counters.reasons.get('reset'), 1);
+    assert.equal(counters.inFlight, 0);
+  });
+});
