@@ -162,7 +162,7 @@ export function serviceDocument(
   };
 }
 
-export function instanceDocument(instance: Instance): InstanceDocument {
+function instanceDocument(instance: Instance): InstanceDocument {
   const { id, weight, tags, meta, zone, version, startedAtMs } = instance;
   return {
     id,

@@ -9,8 +9,9 @@ import {
 import { formatAddress, type Address } from '../core/address.ts';
 import type { Clock } from '../core/clock.ts';
 import type { Component } from '../core/component.ts';
-import { ConfigError, messageOf, RegistryError, systemCodeOf } from '../core/errors.ts';
+import { messageOf, RegistryError } from '../core/errors.ts';
 import type { Logger } from '../core/logger.ts';
+import { listenOn } from '../proxy/listening.ts';
 import { guardRequest } from './guard.ts';
 import { refusalReply, RequestRefusal, serverHeader, type Reply } from './reply.ts';
 import { answer } from './routes.ts';
@@ -42,13 +43,6 @@ const limits: ServerOptions = {
   keepAliveTimeout: 5000,
   connectionsCheckingInterval: 5000,
   maxHeaderSize: 16_384,
-};
-
-const listenProblems: Readonly<Record<string, string>> = {
-  EADDRINUSE: 'is already in use',
-  EADDRNOTAVAIL: 'is no address of this machine',
-  ENOTFOUND: 'is no known host',
-  EACCES: 'may not be listened on',
 };
 
 /** Answers on one address until it is closed. No request, however odd, ends the process or is kept in memory. */
@@ -95,11 +89,7 @@ export class AdminServer implements Component {
     });
     server.maxConnections = connectionsMax;
     server.timeout = idleTimeoutMs;
-    await new Promise<void>((resolve, reject) => {
-      server.once('error', (error) => reject(listenError(error, address)));
-      server.listen(address.port, address.host, resolve);
-    });
-    server.removeAllListeners('error');
+    await listenOn(server, { address }, '--admin');
     server.on('error', (error) => {
       this.#deps.logger.warn({ error: error.message }, 'the admin listener failed to accept');
     });
@@ -182,9 +172,4 @@ function send(response: ServerResponse, reply: Reply): void {
   });
   // Node leaves the body of an answer to HEAD away by itself.
   response.end(reply.body);
-}
-
-function listenError(error: Error, address: Address): Error {
-  const problem = listenProblems[systemCodeOf(error) ?? ''] ?? `cannot be used: ${error.message}`;
-  return new ConfigError(`${formatAddress(address)} ${problem} (flag --admin)`, { cause: error });
 }

@@ -48,11 +48,13 @@ export class Agent {
 
   /** Resolves when proxy and admin API listen, whether or not the registry answers. A failed start leaves nothing behind. */
   async start(): Promise<void> {
-    const { registry, proxy, admin, steps } = this.#deps;
+    const { registry, upstreams, proxy, admin, steps } = this.#deps;
     try {
       await registry.start();
       await admin.start();
       await proxy.start();
+      // Names with dots need the list of services to be told from tags; nothing waits for it.
+      void upstreams.refreshNames();
     } catch (error) {
       await steps.close();
       await admin.close();

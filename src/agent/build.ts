@@ -18,6 +18,7 @@ import { advertisedAddress } from './advertise.ts';
 import { Agent } from './agent.ts';
 import { AgentSteps } from './drain-steps.ts';
 import { Drain } from './drain.ts';
+import { leaseTiming } from './lease-timing.ts';
 import { describeInstance, newBootId, type Boot, type LocalService } from './local-service.ts';
 import { Supervisor } from './supervisor.ts';
 import { View } from './view.ts';
@@ -121,10 +122,7 @@ function buildService(service: ServiceConfig, deps: ServiceDeps): LocalService {
     { probes, clock, random, logger: logger.child({ service: service.name }) },
     service.health,
   );
-  const lease = registry.lease(instance, {
-    ttlMs: config.registry.ttlMs ?? capabilities.ttlMs,
-    heartbeatMs: config.registry.heartbeatMs ?? capabilities.heartbeatMs,
-  });
+  const lease = registry.lease(instance, leaseTiming(config.registry, capabilities));
   const registrar = new Registrar({ lease, health, logger }, { serviceName: service.name });
   return { instance, health, lease, registrar };
 }

@@ -13,11 +13,14 @@ export interface ExternalUpstreamsOptions {
 
 /** Holds the latest used; one that carries nothing leaves when there are too many. */
 export class ExternalUpstreams implements ExternalHosts {
-  readonly #deps: Omit<UpstreamDeps, 'reportUnreachable'>;
+  readonly #deps: Omit<UpstreamDeps, 'latest' | 'reportUnreachable'>;
   readonly #options: Required<ExternalUpstreamsOptions>;
   readonly #upstreams = new Map<string, Upstream>();
 
-  constructor(deps: Omit<UpstreamDeps, 'reportUnreachable'>, options: ExternalUpstreamsOptions) {
+  constructor(
+    deps: Omit<UpstreamDeps, 'latest' | 'reportUnreachable'>,
+    options: ExternalUpstreamsOptions,
+  ) {
     this.#deps = deps;
     this.#options = { hostsMax: 256, ...options };
   }
@@ -49,7 +52,8 @@ export class ExternalUpstreams implements ExternalHosts {
       confirmedAtMs,
       held: 0,
     });
-    const deps = { ...this.#deps, reportUnreachable: () => undefined };
+    const registry = { latest: () => undefined, reportUnreachable: () => undefined };
+    const deps = { ...this.#deps, ...registry };
     const upstream = new Upstream(deps, this.#options.policy, snapshot);
     upstream.update(snapshot);
     return upstream;

@@ -17,6 +17,8 @@ export interface UpstreamDeps {
   readonly random: Random;
   readonly logger: Logger;
   readonly prober: Prober;
+  /** The registry's own snapshot of a service, whose age grows younger with each confirmation that brings no change. */
+  readonly latest: (service: string) => Snapshot | undefined;
   /** Tells the registry that an instance could not be reached: a vanished instance that is only held is then dropped. */
   readonly reportUnreachable: (service: string, instanceId: string) => void;
 }
@@ -50,7 +52,7 @@ export class Upstream {
   }
 
   get snapshot(): Snapshot {
-    return this.#snapshot;
+    return this.#deps.latest(this.service) ?? this.#snapshot;
   }
 
   get endpoints(): Iterable<Endpoint> {

@@ -9,11 +9,13 @@ import { Upstream, type UpstreamDeps } from './upstream.ts';
 export interface SnapshotSource {
   /** Calls at once with the current snapshot and again on each change, until the signal aborts. */
   watch(service: string, onSnapshot: (snapshot: Snapshot) => void, signal: AbortSignal): void;
+  /** The current snapshot of a watched service. */
+  snapshot(service: string): Snapshot | undefined;
   names(signal?: AbortSignal): Promise<readonly string[]>;
   reportUnreachable(service: string, instanceId: string): void;
 }
 
-export interface UpstreamsDeps extends Omit<UpstreamDeps, 'reportUnreachable'> {
+export interface UpstreamsDeps extends Omit<UpstreamDeps, 'latest' | 'reportUnreachable'> {
   readonly source: SnapshotSource;
 }
 
@@ -109,10 +111,13 @@ export class Upstreams {
   #open(service: string): Entry | undefined {
     if (this.#closing.signal.aborted || !this.#makeRoom()) return undefined;
     const { source, ...deps } = this.#deps;
-    const reportUnreachable = source.reportUnreachable.bind(source);
+    const registry = {
+      latest: source.snapshot.bind(source),
+      reportUnreachable: source.reportUnreachable.bind(source),
+    };
     const policy = this.#options.policies[service] ?? this.#options.defaultPolicy;
     const first = unknownSnapshot(service, deps.clock.nowMs());
-    const upstream = new Upstream({ ...deps, reportUnreachable }, policy, first);
+    const upstream = new Upstream({ ...deps, ...registry }, policy, first);
     const watching = new AbortController();
     source.watch(service, (snapshot) => upstream.update(snapshot), watching.signal);
     return { upstream, watching };

@@ -12,11 +12,12 @@ interface Served {
   readonly path: string;
 }
 
-for (const { name, skip, open } of registries) {
+for (const backend of registries) {
+  const { name, skip } = backend;
   describe(`addressing with ${name}`, { skip }, () => {
     it('reaches the other app in every mode', async (t) => {
       const fleet = new Fleet(t);
-      const registry = await open(t, fleet);
+      const registry = await backend.open(t, fleet);
       const [ownPort, tcpPort] = [await freePort(), await freePort()];
       const socketPath = `${fleet.directory}/payments.sock`;
       const [orders] = await Promise.all([
@@ -61,7 +62,7 @@ for (const { name, skip, open } of registries) {
 
     it('works in both directions', async (t) => {
       const fleet = new Fleet(t);
-      const registry = await open(t, fleet);
+      const registry = await backend.open(t, fleet);
       const [orders, payments] = await Promise.all([
         fleet.startRegistered({ service: 'orders', registry }),
         fleet.startRegistered({ service: 'payments', registry }),

@@ -1,7 +1,7 @@
 // Real agents for the end-to-end tests: the built program as a process, with an app beside it.
 import { spawn, type ChildProcessByStdio } from 'node:child_process';
 import { once } from 'node:events';
-import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { existsSync, mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { createServer, type AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -12,6 +12,7 @@ import { eventually } from '../support/eventually.ts';
 import { requestJson } from './http-client.ts';
 
 const program = fileURLToPath(new URL('../../bin/outrigger.js', import.meta.url));
+const inMemory = '/dev/shm';
 const appScript = fileURLToPath(new URL('app.js', import.meta.url));
 
 export interface AgentOptions {
@@ -59,8 +60,8 @@ export async function freePort(): Promise<number> {
 }
 
 export class Fleet {
-  /** Of the test's own. */
-  readonly directory = mkdtempSync(join(tmpdir(), 'outrigger-e2e-'));
+  /** Of the test's own; in memory where there is such a file system, as the default registry's is. */
+  readonly directory = mkdtempSync(join(existsSync(inMemory) ? inMemory : tmpdir(), 'outrigger-'));
   readonly #agents: AgentProcess[] = [];
 
   /** Everything that the fleet started ends with the test. */

@@ -6,11 +6,12 @@ import { Fleet, type RunningAgent } from './agent-process.ts';
 import { Load, requestJson } from './http-client.ts';
 import { registries } from './registries.ts';
 
-for (const { name, skip, open } of registries) {
+for (const backend of registries) {
+  const { name, skip } = backend;
   describe(`failures with ${name}`, { skip }, () => {
     it('kill -9 of an instance under 200 requests a second: none fails', async (t) => {
       const fleet = new Fleet(t);
-      const registry = await open(t, fleet);
+      const registry = await backend.open(t, fleet);
       const [victim, , orders] = await Promise.all([
         fleet.startRegistered({ service: 'payments', name: 'payments-1', registry }),
         fleet.startRegistered({ service: 'payments', name: 'payments-2', registry }),
@@ -28,7 +29,7 @@ for (const { name, skip, open } of registries) {
 
     it('a rolling restart under mixed load: none fails and no POST is served twice', async (t) => {
       const fleet = new Fleet(t);
-      const registry = await open(t, fleet);
+      const registry = await backend.open(t, fleet);
       const names = ['payments-1', 'payments-2', 'payments-3'];
       const start = (name: string): Promise<RunningAgent> =>
         fleet.startRegistered({ service: 'payments', name, registry });
@@ -61,7 +62,7 @@ for (const { name, skip, open } of registries) {
 
     it('an agent that was stopped for longer than its TTL is registered again', async (t) => {
       const fleet = new Fleet(t);
-      const registry = await open(t, fleet);
+      const registry = await backend.open(t, fleet);
       const flags = ['--ttl', '1s', '--heartbeat', '300ms'];
       const [payments, orders] = await Promise.all([
         fleet.startRegistered({ service: 'payments', registry, flags }),

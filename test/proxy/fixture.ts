@@ -55,6 +55,7 @@ export class ProxyFixture {
         this.#watches.set(service, onSnapshot);
         onSnapshot(this.#snapshot(service));
       },
+      snapshot: () => undefined,
       names: () => Promise.resolve(Object.keys(this.#services)),
       reportUnreachable: () => undefined,
     };

@@ -34,6 +34,7 @@ export class UpstreamFixture {
       random: seededRandom(3),
       logger: silentLogger,
       prober: ({ id }: Instance) => Promise.resolve(this.probeCauses.get(id)),
+      latest: () => undefined,
       reportUnreachable: (_service: string, id: string) => void this.unreachable.push(id),
     };
     this.upstream = new Upstream(
