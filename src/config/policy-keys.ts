@@ -1,4 +1,5 @@
 // The keys of a service's policy as people write them: the policy's own names without their units.
+import { balancerNames } from '../balancing/balancers.ts';
 import * as v from 'valibot';
 import { defaultPolicy, type UpstreamPolicy } from '../upstream/policy.ts';
 import { formatSizeBytes } from './sizes.ts';
@@ -42,9 +43,9 @@ const policyKeys: {
 } = {
   balance: {
     key: 'balance',
-    schema: choice(['p2c', 'round-robin', 'random']),
+    schema: choice(balancerNames),
     format: asIs,
-    help: 'How an instance is chosen: `p2c`, `round-robin` or `random`.',
+    help: `How an instance is chosen: ${balancerNames.join(', ')}.`,
   },
   connectTimeoutMs: time('connectTimeout', 1, 'Limit for a connection to an instance.'),
   responseTimeoutMs: time(

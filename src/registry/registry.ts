@@ -34,6 +34,8 @@ export interface RegistryOptions {
   readonly holdMs?: number;
   /** A service is followed for this time after its last watcher left, as it may be called again soon. Default 60 s. */
   readonly lingerMs?: number;
+  /** So many are followed without a watcher at once; one more, and the first of them ends. Default 64. */
+  readonly lingerMax?: number;
 }
 
 /** A followed service as the admin API shows it. */
@@ -61,6 +63,8 @@ export class Registry implements Component {
   readonly #health: HealthRecord;
   readonly #bucket = new TokenBucket({ tokensPerSecond: 1, burst: 3 });
   readonly #followed = new Map<string, Followed>();
+  /** Those that nobody watches, in the order in which their last watcher left. */
+  readonly #lingering = new Map<string, Followed>();
   readonly #leases = new Set<Lease>();
   /** Of followers that nobody watches any more. */
   readonly #endings = new Set<Promise<void>>();
@@ -77,6 +81,7 @@ export class Registry implements Component {
       resyncMs: options.resyncMs ?? 30_000,
       holdMs: options.holdMs ?? ttlMs + heartbeatMs + 1000,
       lingerMs: options.lingerMs ?? 60_000,
+      lingerMax: options.lingerMax ?? 64,
     };
     this.#health = new HealthRecord(deps);
     this.#driver = new BoundedDriver({ ...deps, health: this.#health }, this.#options);
@@ -106,6 +111,7 @@ export class Registry implements Component {
     const followed = this.#followed.get(service) ?? this.#follow(service);
     followed.linger?.cancel();
     followed.linger = undefined;
+    this.#lingering.delete(service);
     const leave = followed.follower.watch(onSnapshot);
     const onAbort = (): void => {
       leave();
@@ -184,11 +190,21 @@ export class Registry implements Component {
     if (this.#closing.signal.aborted) return;
     followed.linger?.cancel();
     followed.linger = this.#deps.clock.after(this.#options.lingerMs, () => {
-      this.#followed.delete(service);
-      if (this.#followed.size === 0) this.#health.forget('read');
-      const ending = followed.follower.close().finally(() => this.#endings.delete(ending));
-      this.#endings.add(ending);
+      this.#unfollow(service, followed);
     });
+    this.#lingering.set(service, followed);
+    const [first] = this.#lingering;
+    if (first !== undefined && this.#lingering.size > this.#options.lingerMax)
+      this.#unfollow(...first);
+  }
+
+  #unfollow(service: string, { follower, linger }: Followed): void {
+    linger?.cancel();
+    this.#lingering.delete(service);
+    this.#followed.delete(service);
+    if (this.#followed.size === 0) this.#health.forget('read');
+    const ending = follower.close().finally(() => this.#endings.delete(ending));
+    this.#endings.add(ending);
   }
 
   async #close(): Promise<void> {

@@ -1,8 +1,9 @@
 // How one service is called: every limit, timeout and choice, with its default.
+import type { BalancerName } from '../balancing/balancers.ts';
 
 export interface UpstreamPolicy {
   /** Name in the balancers' table. */
-  readonly balance: 'p2c' | 'round-robin' | 'random';
+  readonly balance: BalancerName;
   readonly connectTimeoutMs: number;
   /** From the request's last byte to the reply's head; 0 is none. Bodies and streams have no timeout. */
   readonly responseTimeoutMs: number;

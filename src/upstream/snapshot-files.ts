@@ -59,7 +59,9 @@ export class SnapshotFiles implements SnapshotStore {
   /** Keeps a live snapshot; others add nothing to what is stored. Writes soon, in the background. */
   save(snapshot: Snapshot): void {
     if (snapshot.state !== 'live' || !this.#isWorthWriting(snapshot)) return;
-    this.#taken.set(snapshot.service, snapshot);
+    if (snapshot.instances.length > 0) this.#taken.set(snapshot.service, snapshot);
+    // Clients can call any name, and a name without instances leaves nothing to remember.
+    else this.#taken.delete(snapshot.service);
     this.#unwritten.set(snapshot.service, snapshot);
     this.#timer ??= this.#deps.clock.after(this.#writeDelayMs, () => void this.#flush());
   }

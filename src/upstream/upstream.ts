@@ -1,5 +1,6 @@
 // An Upstream: one service as the proxy calls it, with its policy, its live endpoints and who of them may be chosen.
-import { balancers, type Balancer } from '../balancing/balancer.ts';
+import type { Balancer } from '../balancing/balancer.ts';
+import { balancers } from '../balancing/balancers.ts';
 import { Candidates } from '../balancing/candidates.ts';
 import type { Clock, Timer } from '../core/clock.ts';
 import type { Logger } from '../core/logger.ts';
@@ -89,8 +90,10 @@ export class Upstream {
   candidates(tag: string | undefined): Candidates<Endpoint> {
     let candidates = this.#candidates.get(tag);
     if (candidates === undefined) {
-      candidates = new Candidates(this.#matching(tag).filter(isIn));
-      this.#candidates.set(tag, candidates);
+      const matching = this.#matching(tag);
+      candidates = new Candidates(matching.filter(isIn));
+      // Tags come from clients: only those that an instance has are remembered.
+      if (tag === undefined || matching.length > 0) this.#candidates.set(tag, candidates);
     }
     return candidates;
   }

@@ -24,6 +24,8 @@ export interface UpstreamsOptions {
   readonly defaultPolicy: UpstreamPolicy;
   /** Services in use at once; a call to one more makes the least recently used idle one leave. */
   readonly upstreamsMax?: number;
+  /** How many of these the registry has never named: misspelt, invented, or not there yet. Default 128. */
+  readonly unknownMax?: number;
   /** How often the list of all service names is read while calls depend on it. */
   readonly namesRefreshMs?: number;
 }
@@ -45,7 +47,7 @@ export class Upstreams {
 
   constructor(deps: UpstreamsDeps, options: UpstreamsOptions) {
     this.#deps = deps;
-    this.#options = { upstreamsMax: 1000, namesRefreshMs: 2000, ...options };
+    this.#options = { upstreamsMax: 1000, unknownMax: 128, namesRefreshMs: 2000, ...options };
   }
 
   /** The service's upstream, made and watched from now on if it was not in use. Undefined when too many are. */
@@ -123,14 +125,19 @@ export class Upstreams {
     return { upstream, watching };
   }
 
+  /** Whoever calls names at random must neither fill the memory nor push out the services that exist. */
   #makeRoom(): boolean {
-    if (this.#entries.size < this.#options.upstreamsMax) return true;
-    for (const [service, { upstream }] of this.#entries) {
-      if (upstream.counters.inFlight > 0) continue;
-      this.#shut(service);
-      return true;
-    }
-    return false;
+    const { upstreamsMax, unknownMax } = this.#options;
+    const unknown = this.all().filter(({ known }) => !known);
+    if (unknown.length >= unknownMax) return this.#shutIdle(unknown);
+    if (this.#entries.size < upstreamsMax) return true;
+    return this.#shutIdle(unknown) || this.#shutIdle(this.all());
+  }
+
+  #shutIdle(upstreams: readonly Upstream[]): boolean {
+    const idle = upstreams.find(({ counters }) => counters.inFlight === 0);
+    if (idle !== undefined) this.#shut(idle.service);
+    return idle !== undefined;
   }
 
   #shut(service: string): void {

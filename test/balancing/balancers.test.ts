@@ -2,7 +2,7 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import fc from 'fast-check';
-import { balancers, type BalancerName } from '../../src/balancing/balancer.ts';
+import { balancers, type BalancerName } from '../../src/balancing/balancers.ts';
 import { Candidates, type Candidate } from '../../src/balancing/candidates.ts';
 import { seededRandom } from '../support/seeded-random.ts';
 
