@@ -1,7 +1,7 @@
 // The reason codes: why the agent itself answered a call. One list for header, body, log and metric label.
 
 interface ReasonEntry {
-  /** HTTP status of the answer; 499 appears in the log only. */
+  /** HTTP status of the answer; nobody is left to get a 499, which only the metrics show. */
   readonly status: number;
   readonly meaning: string;
 }

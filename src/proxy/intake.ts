@@ -2,6 +2,8 @@
 import type { IncomingMessage } from 'node:http';
 import type { Address } from '../core/address.ts';
 import type { Clock } from '../core/clock.ts';
+import type { Logger } from '../core/logger.ts';
+import type { Reason } from '../core/reasons.ts';
 import type { Upstream } from '../upstream/upstream.ts';
 import { Exchange, type Failure } from './exchange.ts';
 import { isLoop, valueOf } from './headers.ts';
@@ -29,6 +31,8 @@ export interface IntakeDeps {
   readonly services: Services;
   readonly external: ExternalHosts;
   readonly clock: Clock;
+  readonly logger: Logger;
+  readonly isDraining: () => boolean;
 }
 
 /** A request that may be forwarded. */
@@ -55,9 +59,9 @@ export class Intake {
   /** `listenerService`: the service that the listener belongs to, if it belongs to one. */
   admit(req: IncomingMessage, listenerService: string | undefined): Call | Refused {
     const ambiguity = refuseAmbiguous(req);
-    if (ambiguity !== undefined) return refused('bad_request', ambiguity);
+    if (ambiguity !== undefined) return this.#refuse('bad_request', ambiguity);
     if (isLoop(req.rawHeaders))
-      return refused('bad_request', 'the request runs in a loop of agents');
+      return this.#refuse('bad_request', 'the request runs in a loop of agents');
     const decided = route(
       {
         method: req.method ?? '',
@@ -70,7 +74,7 @@ export class Intake {
       },
       this.#deps.names,
     );
-    if (decided.kind === 'refusal') return refused(decided.reason, decided.detail);
+    if (decided.kind === 'refusal') return this.#refuse(decided.reason, decided.detail);
     return this.#begin(decided, {
       method: req.method ?? '',
       idempotencyKey: valueOf(req.rawHeaders, 'idempotency-key') !== undefined,
@@ -78,8 +82,14 @@ export class Intake {
     });
   }
 
+  /** A request that would keep its connection for as long as it likes; a draining agent takes none of these. */
+  admitLasting(req: IncomingMessage, listenerService: string | undefined): Call | Refused {
+    return this.#deps.isDraining() ? this.#refuse('draining') : this.admit(req, listenerService);
+  }
+
   /** A connection of a listener that belongs to one service, with nothing known about its bytes. */
   admitConnection(service: string): Call | Refused {
+    if (this.#deps.isDraining()) return this.#refuse('draining');
     const decided = {
       kind: 'service',
       mode: 'listener',
@@ -99,6 +109,10 @@ export class Intake {
     const ageMs = Math.round(this.#deps.clock.nowMs() - snapshot.confirmedAtMs);
     const registry = { state: snapshot.state, ageMs };
     const detail = nearest === undefined ? undefined : `did you mean '${nearest}'?`;
+    const causes = attempts.map(
+      ({ endpoint, failure }) => `${endpoint.address} ${failure?.cause ?? ''}`,
+    );
+    this.#deps.logger.debug({ reason, service, attempts: causes }, 'request failed');
     return { reason, detail, service, attempts, registry, neverSent };
   }
 
@@ -109,7 +123,7 @@ export class Intake {
     const { services, external, clock } = this.#deps;
     const isService = decided.kind === 'service';
     const upstream = isService ? services.get(decided.service) : external.get(decided.address);
-    if (upstream === undefined) return refused('overloaded', 'too many services are in use');
+    if (upstream === undefined) return this.#refuse('overloaded', 'too many services are in use');
     const { method, idempotencyKey } = facts;
     const tag = isService ? decided.tag : undefined;
     const exchange = new Exchange(
@@ -120,8 +134,9 @@ export class Intake {
     const host = isService ? decided.service : (facts.host ?? upstream.service);
     return { kind: 'call', exchange, route: decided, host };
   }
-}
 
-function refused(reason: Refusal['reason'], detail: string): Refused {
-  return { kind: 'refused', refusal: { reason, detail, neverSent: true } };
+  #refuse(reason: Reason, detail?: string): Refused {
+    this.#deps.logger.debug({ reason, detail }, 'request refused');
+    return { kind: 'refused', refusal: { reason, detail, neverSent: true } };
+  }
 }

@@ -50,13 +50,13 @@ export class Proxy implements Component {
   #phase: Phase = 'new';
 
   constructor(deps: ProxyDeps, options: ProxyOptions) {
-    const { clock, random, services, external } = deps;
+    const { clock, random, logger, services, external } = deps;
     this.#deps = deps;
     this.#options = options;
     const names = new Names({ knows: (service) => services.knows(service) }, options);
-    const intake = new Intake({ names, services, external, clock });
-    const dialling = { clock, isReservedPort: (port: number) => this.#isReserved(port) };
     const isDraining = (): boolean => this.#phase === 'draining';
+    const intake = new Intake({ names, services, external, clock, logger, isDraining });
+    const dialling = { clock, isReservedPort: (port: number) => this.#isReserved(port) };
     this.#pools = new EndpointPools(dialling);
     this.#carriers = {
       http: new HttpCarrier({ intake, pools: this.#pools, clock, random, isDraining }),

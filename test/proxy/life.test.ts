@@ -6,6 +6,7 @@ import { join } from 'node:path';
 import { describe, it, type TestContext } from 'node:test';
 import { ConfigError } from '../../src/core/errors.ts';
 import { eventually } from '../support/eventually.ts';
+import { settle } from '../support/fake-clock.ts';
 import { byteOrigin, get, ProxyFixture, RawClient, roundTrip, startProxy } from './fixture.ts';
 
 const host = 'Host: payments';
@@ -97,6 +98,23 @@ describe('drain', () => {
     assert.ok(replies.some((reply) => reply.endsWith('half')));
     await drained;
     assert.equal(fixture.proxy.connections, 0);
+  });
+
+  it('refuses what would outlast it: tunnels and upgrades', async (test) => {
+    const fixture = await startProxy(test, { payments: [1] });
+    const upgrade =
+      'GET / HTTP/1.1\r\nHost: payments\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n';
+    const heads = ['CONNECT payments:80 HTTP/1.1\r\nHost: payments:80\r\n', upgrade];
+    // Their heads are still under way when the drain begins.
+    const clients = heads.map((head) => new RawClient(test, fixture.port).send(head));
+    await eventually('both are connected', () => fixture.proxy.connections === 2);
+    await settle();
+    const drained = fixture.proxy.drain(10_000);
+    for (const client of clients) {
+      const reply = await client.send('\r\n').end();
+      assert.match(reply, /^HTTP\/1\.1 503 [^]*Outrigger-Error: draining\r\n/);
+    }
+    await drained;
   });
 
   it('gives up at its timeout, and close ends what is left', async (test) => {

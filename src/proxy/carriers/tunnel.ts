@@ -30,7 +30,7 @@ export class TunnelCarrier {
       endWithRefusal(socket, { reason: 'bad_request', detail, neverSent: true });
       return;
     }
-    const admission = this.#deps.intake.admit(req, listenerService);
+    const admission = this.#deps.intake.admitLasting(req, listenerService);
     if (admission.kind === 'refused') {
       endWithRefusal(socket, admission.refusal);
       return;

@@ -34,7 +34,7 @@ export class UpgradeCarrier {
   handle(req: IncomingMessage, head: Buffer, listenerService: string | undefined): void {
     const { socket } = req;
     socket.on('error', () => undefined);
-    const admission = this.#deps.intake.admit(req, listenerService);
+    const admission = this.#deps.intake.admitLasting(req, listenerService);
     if (admission.kind === 'refused') {
       endWithRefusal(socket, admission.refusal);
       return;
