@@ -13,7 +13,7 @@ export function ignoresUpgrade(req: IncomingMessage): boolean {
 
 /**
  * Puts the request's head, without its Upgrade, before what the client sent after it, and lets the server read the
- * connection anew. Node has no way to decline an upgrade once its server has a listener for them.
+ * connection anew. Node before 24.9 has no way to decline an upgrade once its server has a listener for them.
  */
 export function resubmit(server: Server, req: IncomingMessage, rest: Buffer): void {
   let head = `${req.method ?? ''} ${req.url ?? ''} HTTP/${req.httpVersion}\r\n`;

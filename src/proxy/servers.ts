@@ -1,5 +1,9 @@
 // The servers behind the listeners: node:http and node:net, with their limits, and which carrier gets what.
-import { createServer as createHttpServer, type Server as HttpServer } from 'node:http';
+import {
+  createServer as createHttpServer,
+  type IncomingMessage,
+  type Server as HttpServer,
+} from 'node:http';
 import { createServer as createTcpServer, type Server as TcpServer } from 'node:net';
 import type { Duplex } from 'node:stream';
 import { systemCodeOf } from '../core/errors.ts';
@@ -21,6 +25,9 @@ const headTimeoutMs = 10_000;
 /** Longer than any client keeps an idle connection, so that none is closed under a request. */
 const keepAliveTimeoutMs = 120_000;
 
+/** Node from 24.9 on asks before it takes a request for an upgrade; an older one does not know the option. */
+const declining = { shouldUpgradeCallback: (req: IncomingMessage) => !ignoresUpgrade(req) };
+
 /** A server for requests; `listenerService`: all of them are for this service. */
 export function httpServer(carriers: Carriers, listenerService: string | undefined): HttpServer {
   const server = createHttpServer({
@@ -36,6 +43,7 @@ export function httpServer(carriers: Carriers, listenerService: string | undefin
     // Checked with all else, for an answer that says why.
     requireHostHeader: false,
     insecureHTTPParser: false,
+    ...declining,
   });
   // Node would drop headers beyond 2,000 silently; their size is limited anyway.
   server.maxHeadersCount = 0;
