@@ -6,12 +6,17 @@ import { systemCodeOf } from '../core/errors.ts';
 import type { LogFields, Logger } from '../core/logger.ts';
 import { formatPretty } from './pretty.ts';
 
+/** Lines that cannot be written are kept up to this size, and dropped beyond. */
+const unwrittenBytesMax = 1_048_576;
+
 /**
  * Writes to stderr synchronously, so that the last lines before an exit are not lost. Every text in the fields is freed of
  * secrets; messages are constant.
  */
 export function createLogger({ level, format }: Config['log'], color: boolean): Logger {
-  const stderr = destination({ dest: 2, sync: true });
+  const stderr = destination({ dest: 2, sync: true, maxLength: unwrittenBytesMax });
+  // A full disk or a reader that is gone costs the log, never the agent.
+  stderr.on('error', () => undefined);
   const stream =
     format === 'json'
       ? stderr

@@ -45,8 +45,9 @@ function refuseTarget(method: string, target: string): string | undefined {
   if (!targetPattern.test(target)) return 'the target has characters that must be encoded';
   if (method === 'CONNECT' || target.startsWith('/')) return undefined;
   if (target === '*') return "the target '*' is addressed to the agent itself";
-  if (splitAbsolute(target) === undefined)
-    return 'the target is neither a path nor an absolute URL';
+  const absolute = splitAbsolute(target);
+  if (absolute === undefined) return 'the target is neither a path nor an absolute URL';
+  if (absolute.scheme !== 'http') return `the scheme '${absolute.scheme}' cannot be proxied`;
   return undefined;
 }
 
@@ -60,7 +61,6 @@ function refuseHost(request: RequestHead, { hosts }: Framing): string | undefine
   if (authority === undefined) return 'the Host header is not a plain host and port';
   const absolute = splitAbsolute(request.url ?? '');
   if (request.method === 'CONNECT' || absolute === undefined) return undefined;
-  if (absolute.scheme !== 'http') return `the scheme '${absolute.scheme}' cannot be proxied`;
   const target = parseAuthority(absolute.authority);
   if (target === undefined) return 'the authority of the target is not a plain host and port';
   const equal = target.host === authority.host && (target.port ?? 80) === (authority.port ?? 80);

@@ -1,6 +1,9 @@
 // The log: fields without secrets, and lines for people.
 import assert from 'node:assert/strict';
+import { spawnSync } from 'node:child_process';
+import { existsSync, openSync, closeSync } from 'node:fs';
 import { describe, it } from 'node:test';
+import { fileURLToPath } from 'node:url';
 import { redactFields } from '../../src/cli/logger.ts';
 import { formatPretty } from '../../src/cli/pretty.ts';
 
@@ -33,6 +36,23 @@ describe('redactFields', () => {
     const loop: Record<string, unknown> = {};
     loop['self'] = loop;
     assert.ok(JSON.stringify(redactFields({ loop })).length < 200);
+  });
+});
+
+describe('createLogger', () => {
+  const full = '/dev/full';
+  const skip = existsSync(full) ? false : 'there is no /dev/full';
+
+  it('survives a disk that is full, in bounded memory', { skip }, () => {
+    const path = fileURLToPath(new URL('./logger-entry.ts', import.meta.url));
+    const stderr = openSync(full, 'w');
+    const { status, stdout } = spawnSync(process.execPath, ['--import', 'tsx', path], {
+      stdio: ['ignore', 'pipe', stderr],
+      encoding: 'utf8',
+    });
+    closeSync(stderr);
+    assert.equal(status, 0);
+    assert.ok(Number(stdout) < 200, `${stdout.trim()} MB`);
   });
 });
 

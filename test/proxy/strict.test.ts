@@ -16,6 +16,12 @@ describe('refuseAmbiguous', () => {
     assert.equal(judge('/', [], 'GET', '1.0'), undefined);
     assert.equal(judge('http://a/', ['Host', 'A:80']), undefined);
     assert.equal(judge('a:80', ['Host', 'a:80'], 'CONNECT'), undefined);
+    assert.equal(judge('http://a/', [], 'GET', '1.0'), undefined);
+  });
+
+  it('refuses other schemes than http, with or without a Host', () => {
+    assert.match(judge('ftp://a/', ['Host', 'a']) ?? '', /scheme 'ftp'/);
+    assert.match(judge('https://a/', [], 'GET', '1.0') ?? '', /scheme 'https'/);
   });
 
   const hosts = [

@@ -2,7 +2,7 @@
 import assert from 'node:assert/strict';
 import { beforeEach, describe, it } from 'node:test';
 import { RegistryError } from '../../src/core/errors.ts';
-import type { Registry } from '../../src/registry/registry.ts';
+import type { Registry, RegistryOptions } from '../../src/registry/registry.ts';
 import { settle, type FakeClock } from '../support/fake-clock.ts';
 import { instanceOf, unreachable, type ScriptedDriver } from '../support/scripted-driver.ts';
 import { five, textOf, WatchedRegistry } from '../support/watched-registry.ts';
@@ -12,8 +12,8 @@ let driver: ScriptedDriver;
 let registry: Registry;
 let watched: WatchedRegistry;
 
-function build(): void {
-  watched = new WatchedRegistry();
+function build(options: RegistryOptions = {}): void {
+  watched = new WatchedRegistry(options);
   ({ clock, driver, registry } = watched);
 }
 
@@ -152,6 +152,28 @@ describe('Registry.watch', () => {
     watched.watch();
     await clock.advance(120_000);
     assert.equal(driver.followers('payments'), 1);
+  });
+
+  it('follows only so many services that nobody watches', async () => {
+    build({ lingerMax: 2 });
+    for (const service of ['a', 'b', 'c', 'd']) {
+      const watching = new AbortController();
+      registry.watch(service, () => undefined, watching.signal);
+      await settle();
+      watching.abort();
+    }
+    const lingering = (): string[] => registry.views().map(({ service }) => service);
+    assert.deepEqual(lingering(), ['c', 'd']);
+    // One that is watched again is none of them.
+    registry.watch('c', () => undefined, new AbortController().signal);
+    for (const service of ['e', 'f']) {
+      const watching = new AbortController();
+      registry.watch(service, () => undefined, watching.signal);
+      watching.abort();
+    }
+    assert.deepEqual(lingering(), ['c', 'e', 'f']);
+    await clock.advance(60_000);
+    assert.deepEqual(lingering(), ['c']);
   });
 
   it('counts foreign records and keeps the rest', async () => {

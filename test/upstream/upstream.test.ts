@@ -35,6 +35,15 @@ describe('Upstream', () => {
     assert.equal(fixture.upstream.pick('v3', []), undefined);
   });
 
+  it('remembers no tag that no instance has, for tags come from clients', () => {
+    const fixture = new UpstreamFixture([instance('a1', { tags: ['v1'] })]);
+    const { upstream } = fixture;
+    assert.equal(upstream.candidates('v1'), upstream.candidates('v1'));
+    assert.notEqual(upstream.candidates('v9'), upstream.candidates('v9'));
+    fixture.set([instance('a1', { tags: ['v9'] })]);
+    assert.equal(upstream.pick('v9', [])?.instance.id, 'a1');
+  });
+
   it('ejects an unreachable instance at once, reports it, and lets a probe bring it back', async () => {
     const fixture = new UpstreamFixture([instance('a1'), instance('a2')]);
     fixture.probeCauses.set('a1', 'ECONNREFUSED');

@@ -1,0 +1,70 @@
+import assert from 'node:assert/strict';
+import { beforeEach, describe, it } from 'node:test';
+import { silentLogger } from '../../src/core/logger.ts';
+import { makeSnapshot, type Snapshot } from '../../src/core/snapshot.ts';
+import { defaultPolicy } from '../../src/upstream/policy.ts';
+import { Upstreams } from '../../src/upstream/upstreams.ts';
+import { FakeClock } from '../support/fake-clock.ts';
+import { seededRandom } from '../support/seeded-random.ts';
+import { instance } from '../support/upstream-fixture.ts';
+
+describe('Upstreams', () => {
+  const clock = new FakeClock();
+  const watched = new Set<string>();
+  let upstreams: Upstreams;
+
+  function snapshotOf(service: string): Snapshot {
+    const instances = service.startsWith('real') ? [instance('a1', { service })] : [];
+    return makeSnapshot({ service, state: 'live', instances, confirmedAtMs: 0, held: 0 });
+  }
+
+  /** Every service whose name begins with `real` has an instance. */
+  beforeEach(() => {
+    watched.clear();
+    const source = {
+      watch: (service: string, listener: (snapshot: Snapshot) => void, signal: AbortSignal) => {
+        watched.add(service);
+        signal.addEventListener('abort', () => watched.delete(service));
+        listener(snapshotOf(service));
+      },
+      snapshot: () => undefined,
+      names: () => Promise.resolve([]),
+      reportUnreachable: () => undefined,
+    };
+    upstreams = new Upstreams(
+      {
+        source,
+        clock,
+        random: seededRandom(1),
+        logger: silentLogger,
+        prober: () => Promise.resolve(undefined),
+      },
+      { policies: {}, defaultPolicy, upstreamsMax: 5, unknownMax: 2 },
+    );
+  });
+
+  function call(...services: string[]): boolean[] {
+    return services.map((service) => upstreams.get(service) !== undefined);
+  }
+
+  it('lets names that mean nothing push out only each other', () => {
+    call('real1', 'real2', 'odd1', 'odd2', 'odd3', 'odd4');
+    assert.deepEqual([...watched], ['real1', 'real2', 'odd3', 'odd4']);
+  });
+
+  it('lets the least recently used leave when there are too many, unknown ones first', () => {
+    call('real1', 'real2', 'odd1', 'real3', 'real4', 'real1', 'real5');
+    assert.deepEqual([...watched].sort(), ['real1', 'real2', 'real3', 'real4', 'real5']);
+    call('real6');
+    assert.deepEqual([...watched].sort(), ['real1', 'real3', 'real4', 'real5', 'real6']);
+  });
+
+  it('refuses one more rather than ending one that carries requests', () => {
+    for (const service of ['odd1', 'odd2']) {
+      const upstream = upstreams.get(service);
+      assert.ok(upstream);
+      upstream.counters.inFlight++;
+    }
+    assert.deepEqual(call('odd3', 'odd1'), [false, true]);
+  });
+});
