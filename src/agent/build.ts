@@ -16,10 +16,12 @@ import { SnapshotFiles } from '../upstream/snapshot-files.ts';
 import { Upstreams } from '../upstream/upstreams.ts';
 import { advertisedAddress } from './advertise.ts';
 import { Agent } from './agent.ts';
+import { connectionsMax } from './connections-max.ts';
 import { AgentSteps } from './drain-steps.ts';
 import { Drain } from './drain.ts';
 import { leaseTiming } from './lease-timing.ts';
 import { describeInstance, newBootId, type Boot, type LocalService } from './local-service.ts';
+import { warnIfUnreachable } from './reachability.ts';
 import { Supervisor } from './supervisor.ts';
 import { View } from './view.ts';
 
@@ -52,7 +54,7 @@ export async function buildAgent(config: Config, deps: BuildDeps): Promise<Agent
   const isReservedPort = (port: number): boolean => port === admin.address.port;
   const proxy: Proxy = new Proxy(
     { services: upstreams, external, clock, random, logger, isReservedPort },
-    config,
+    { ...config, connectionsMax: connectionsMax() },
   );
 
   const supervisor = buildSupervisor(config, deps, {
@@ -124,7 +126,9 @@ function buildService(service: ServiceConfig, deps: ServiceDeps): LocalService {
   );
   const lease = registry.lease(instance, leaseTiming(config.registry, capabilities));
   const registrar = new Registrar({ lease, health, logger }, { serviceName: service.name });
-  return { instance, health, lease, registrar };
+  const localService = { instance, health, lease, registrar };
+  warnIfUnreachable(localService, tcpProber, logger);
+  return localService;
 }
 
 function buildSupervisor(

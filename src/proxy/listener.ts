@@ -9,6 +9,8 @@ export interface ListenerOptions {
   readonly on: ListenPlace;
   /** The flag that asked for it, for errors. */
   readonly origin: string;
+  /** No further connection may be taken now. */
+  readonly isFull: () => boolean;
 }
 
 type Phase = 'new' | 'listening' | 'draining' | 'closed';
@@ -81,8 +83,12 @@ export class Listener implements Component {
   #own(socket: Socket): void {
     // A connection that goes back to the server's beginning (see resubmit.ts) comes here twice.
     if (this.#sockets.has(socket)) return;
-    this.#sockets.add(socket);
     socket.on('error', () => undefined);
+    if (this.#options.isFull()) {
+      socket.destroy();
+      return;
+    }
+    this.#sockets.add(socket);
     socket.once('close', () => this.#sockets.delete(socket));
   }
 }

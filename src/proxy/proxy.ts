@@ -31,6 +31,8 @@ export interface ProxyOptions extends NamesOptions {
   readonly listen: Address;
   /** Listeners that belong to one service each. */
   readonly upstreamListeners: readonly UpstreamListener[];
+  /** Client connections at once, over all listeners; one more is closed as soon as it comes. */
+  readonly connectionsMax: number;
 }
 
 interface UpstreamListener {
@@ -127,16 +129,19 @@ export class Proxy implements Component {
   }
 
   #makeListeners(): Listener[] {
+    const isFull = (): boolean => this.connections >= this.#options.connectionsMax;
     const main = new Listener(httpServer(this.#carriers, undefined), {
       on: { address: this.#options.listen },
       origin: '--listen',
+      isFull,
     });
     const others = this.#options.upstreamListeners.map(({ service, protocol, on }) => {
       const isTcp = protocol === 'tcp';
       const server = isTcp
         ? tcpServer(this.#carriers, service)
         : httpServer(this.#carriers, service);
-      return new Listener(server, { on, origin: `--upstream ${isTcp ? 'tcp:' : ''}${service}` });
+      const origin = `--upstream ${isTcp ? 'tcp:' : ''}${service}`;
+      return new Listener(server, { on, origin, isFull });
     });
     return [main, ...others];
   }

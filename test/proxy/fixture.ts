@@ -71,6 +71,7 @@ export class ProxyFixture {
       {
         listen: { host: '127.0.0.1', port: 0 },
         upstreamListeners: [],
+        connectionsMax: Infinity,
         suffixes: ['.localhost', '.svc'],
         ownHosts: ['agent.example'],
         passthrough: false,

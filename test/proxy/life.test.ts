@@ -73,6 +73,21 @@ async function leaveSocketFile(path: string): Promise<void> {
   assert.equal((await stat(path)).isSocket(), true);
 }
 
+describe('a proxy with all the connections that it may have', () => {
+  it('closes further ones at once, and takes new ones when old ones have ended', async (test) => {
+    const origin = await byteOrigin(test, (socket) => socket.write(ok));
+    const fixture = new ProxyFixture({ payments: [origin.port] }, { proxy: { connectionsMax: 2 } });
+    test.after(() => fixture.close());
+    await fixture.proxy.start();
+    const held = [1, 2].map(() => new RawClient(test, fixture.port));
+    await eventually('both are connected', () => fixture.proxy.connections === 2);
+    assert.equal(await new RawClient(test, fixture.port).end(), '');
+    held[0]?.socket.destroy();
+    await eventually('there is room', () => fixture.proxy.connections === 1);
+    assert.match(await roundTrip(test, fixture.port, get('/', [host])), /200 OK/);
+  });
+});
+
 describe('drain', () => {
   it('ends idle connections, lets requests finish and their connections end, takes no new ones', async (test) => {
     const origin = await byteOrigin(test, () => undefined);

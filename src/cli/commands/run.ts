@@ -1,5 +1,6 @@
 // `outrigger run`: the agent, with a command the app beside it as well.
 import type { Command } from 'commander';
+import { buildAgent } from '../../agent/build.ts';
 import { loadConfig, type ConfigSources } from '../../config/load.ts';
 import { createLogger } from '../logger.ts';
 import { runToEnd } from '../lifetime.ts';
@@ -20,7 +21,6 @@ async function run(sources: ConfigSources): Promise<void> {
   const color = process.stderr.isTTY && (process.env['NO_COLOR'] ?? '') === '';
   const logger = createLogger(config.log, color);
   for (const warning of warnings) logger.warn({ warning }, 'check the configuration');
-  const { buildAgent } = await import('../../agent/build.ts');
   const agent = await buildAgent(config, { logger, environment: process.env });
   await runToEnd(agent, logger, { terminal: sources.terminal });
 }
