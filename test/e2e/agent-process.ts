@@ -24,6 +24,8 @@ export interface AgentOptions {
   readonly flags?: readonly string[];
   /** In place of the usual app. */
   readonly command?: readonly string[];
+  /** The process's limit of file descriptors. */
+  readonly openFilesMax?: number;
   readonly environment?: Readonly<Record<string, string>>;
 }
 
@@ -119,7 +121,8 @@ export class Fleet {
     const app = [process.execPath, appScript, String(appPort), name, this.#ledger(name)];
     const command = options.command ?? (options.service === undefined ? [] : app);
     const args = [...this.#flags(options, appPort), ...afterDashes(command)];
-    return spawn(process.execPath, [program, ...args], {
+    const limit = `ulimit -n ${options.openFilesMax ?? '$(ulimit -n)'}; exec "$0" "$@"`;
+    return spawn('sh', ['-c', limit, process.execPath, program, ...args], {
       stdio: ['ignore', 'pipe', 'pipe'],
       detached: true,
       env: { PATH: process.env['PATH'] ?? '', ...options.environment },

@@ -1,5 +1,6 @@
 // What happens to calls when instances die, restart, or are stopped.
 import assert from 'node:assert/strict';
+import { connect } from 'node:net';
 import { describe, it } from 'node:test';
 import { eventually } from '../support/eventually.ts';
 import { Fleet, type RunningAgent } from './agent-process.ts';
@@ -58,6 +59,35 @@ for (const backend of registries) {
         .filter((line) => line.startsWith('POST'));
       assert.equal(posts.length, Math.ceil(load.sent / 2));
       assert.equal(new Set(posts).size, posts.length, 'a POST was served twice');
+    });
+
+    it('a thousand idle clients and few file descriptors: no heartbeat is missed', async (t) => {
+      const fleet = new Fleet(t);
+      const registry = await backend.open(t, fleet);
+      const flags = ['--ttl', '3s', '--heartbeat', '200ms'];
+      const agent = await fleet.startRegistered({
+        service: 'payments',
+        registry,
+        flags,
+        openFilesMax: 256,
+      });
+      const clients = Array.from({ length: 1000 }, () => connect(agent.proxyPort, '127.0.0.1'));
+      t.after(() => clients.forEach((client) => client.destroy()));
+      for (const client of clients) client.on('error', () => undefined);
+      const beats = async (): Promise<{ ok: number; failed: number }> => {
+        const { body } = await requestJson({ port: agent.adminPort, path: '/metrics' });
+        const count = (result: string): number => {
+          const line = new RegExp(
+            `^outrigger_heartbeats_total\\{.*result="${result}".*\\} (\\d+)$`,
+            'm',
+          );
+          return Number(line.exec(String(body))?.[1]);
+        };
+        return { ok: count('ok'), failed: count('failed') };
+      };
+      const before = await beats();
+      await eventually('ten more heartbeats', async () => (await beats()).ok >= before.ok + 10);
+      assert.equal((await beats()).failed, 0);
     });
 
     it('an agent that was stopped for longer than its TTL is registered again', async (t) => {
