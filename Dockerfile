@@ -2,7 +2,7 @@
 
 FROM node:22-bookworm-slim AS build
 WORKDIR /build
-COPY package.json package-lock.json .npmrc tsconfig.json ./
+COPY package.json package-lock.json .npmrc tsconfig.json build.js ./
 # Scripts come with the sources: the package builds itself after an installation.
 RUN npm ci --ignore-scripts
 COPY src ./src
