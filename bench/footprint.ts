@@ -7,7 +7,8 @@
 import { fork, spawn, type ChildProcess } from 'node:child_process';
 import { once } from 'node:events';
 import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
-import { request } from 'node:http';
+import { request, type IncomingMessage } from 'node:http';
+import type { Socket } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
@@ -87,20 +88,18 @@ async function settledMb({ pid }: ChildProcess): Promise<number> {
 
 /** Makes the agent know the service without its HTTP client, which a tunnel does not use. */
 async function openTunnel(port: number): Promise<void> {
-  const connect = request({ port, method: 'CONNECT', path: 'real.fleet:80' }).end();
-  const [response, socket] = await once(connect, 'connect');
+  const connect = request({ port, method: 'CONNECT', path: 'real.fleet.localhost:80' }).end();
+  const [response, socket] = (await once(connect, 'connect')) as [IncomingMessage, Socket];
   socket.destroy();
-  if (response.statusCode !== 200) throw new Error(`CONNECT: ${response.statusCode}`);
+  if (response.statusCode !== 200) throw new Error(`CONNECT: ${response.statusCode ?? 0}`);
 }
 
 async function get(port: number): Promise<void> {
-  const [response] = await once(
-    request({ port, headers: { host: 'real.fleet' } }).end(),
-    'response',
-  );
+  const call = request({ port, headers: { host: 'real.fleet.localhost' } }).end();
+  const [response] = (await once(call, 'response')) as [IncomingMessage];
   response.resume();
   await once(response, 'end');
-  if (response.statusCode !== 200) throw new Error(`GET: ${response.statusCode}`);
+  if (response.statusCode !== 200) throw new Error(`GET: ${response.statusCode ?? 0}`);
 }
 
 function agentArgs(registry: string): string[] {

@@ -74,7 +74,7 @@ function lineAndColumn(text: string, offset: number): string {
 
 async function parseYaml(path: string, text: string): Promise<unknown> {
   // Only a YAML file pays for loading the parser.
-  const { LineCounter, parseDocument } = await import('yaml');
+  const { LineCounter, parseDocument } = await import('./yaml.ts');
   const lines = new LineCounter();
   const document = parseDocument(text, { lineCounter: lines, prettyErrors: false });
   const [error] = document.errors;

@@ -1,8 +1,10 @@
 // The life of an agent as a person or a supervisor sees it: start, signals, drain, exit codes.
 import assert from 'node:assert/strict';
 import { once } from 'node:events';
+import { writeFileSync } from 'node:fs';
 import { createServer } from 'node:net';
 import { describe, it } from 'node:test';
+import { WebSocket, WebSocketServer } from 'ws';
 import { eventually } from '../support/eventually.ts';
 import { Fleet, untilReady } from './agent-process.ts';
 import { requestJson } from './http-client.ts';
@@ -174,6 +176,39 @@ describe('the life of an agent', () => {
       headers: { host: name },
     });
     assert.notEqual(byName.status, 200);
+  });
+
+  it('carries a WebSocket and tells its client to go away in a drain', async (t) => {
+    const fleet = new Fleet(t);
+    const sockets = new WebSocketServer({ port: 0, host: '127.0.0.1' });
+    t.after(() => sockets.close());
+    await once(sockets, 'listening');
+    sockets.on('connection', (socket) => socket.on('message', (text) => socket.send(text)));
+    const { port } = sockets.address() as { readonly port: number };
+    const agent = await fleet.start({
+      registry: fleet.fileRegistry,
+      flags: ['--name', 'chat', '--port', String(port)],
+    });
+    await untilReady(agent);
+    const client = new WebSocket(`ws://127.0.0.1:${agent.proxyPort}/`, {
+      headers: { host: 'chat' },
+    });
+    await once(client, 'open');
+    client.send('hello');
+    const [text] = (await once(client, 'message')) as [Buffer];
+    assert.equal(text.toString(), 'hello');
+    const closed = once(client, 'close');
+    agent.process.kill('SIGTERM');
+    assert.equal((await closed)[0], 1001);
+    assert.equal(await agent.exited, 0);
+  });
+
+  it('reads its configuration from a YAML file', async (t) => {
+    const fleet = new Fleet(t);
+    const path = `${fleet.directory}/outrigger.yaml`;
+    writeFileSync(path, 'upstreams:\n  payments: { timeout: 1s }\n');
+    const agent = await fleet.start({ registry: fleet.fileRegistry, flags: ['--config', path] });
+    assert.equal((await agent.status()).life.state, 'running');
   });
 
   it('is ready when the app is registered', async (t) => {

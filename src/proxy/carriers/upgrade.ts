@@ -53,7 +53,7 @@ export class UpgradeCarrier {
 }
 
 async function loadProxyServer(): Promise<ProxyServer> {
-  const { createProxyServer } = await import('http-proxy');
+  const { createProxyServer } = await import('./upgrade-package.ts');
   const server = createProxyServer({});
   // Errors are handled at the request and at both sockets; without this listener the package throws them.
   server.on('error', () => undefined);
