@@ -23,6 +23,11 @@ export interface Capabilities {
   readonly propagationMs: number;
   /** Host that an instance is registered with unless the configuration gives one. */
   readonly advertise: 'loopback' | 'first-address';
+  /**
+   * False where somebody else registers the instances (an orchestrator, a zone's owner): `acquire`, `renew` and `release`
+   * then succeed and do nothing.
+   */
+  readonly registers: boolean;
 }
 
 /** The complete list of a service's instances as the backend has it now. */

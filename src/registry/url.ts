@@ -1,4 +1,5 @@
 // Registry URLs: their parameters, checked and typed, and their text without secrets.
+import { formatAddress, type Address } from '../core/address.ts';
 import { parseDurationMs } from '../core/durations.ts';
 import { ConfigError } from '../core/errors.ts';
 import { nearest } from '../core/service-name.ts';
@@ -25,6 +26,42 @@ export function parseUrl(text: string): URL {
   } catch {
     throw new ConfigError(`registry ${redactUrl(text)}: not a valid URL`);
   }
+}
+
+/** A URL whose authority names several servers. */
+export interface HostsUrl {
+  /** The same URL with its first host only; for its path, user information and parameters. */
+  readonly url: URL;
+  /** At least one, in the order given, each once. */
+  readonly hosts: readonly Address[];
+}
+
+/**
+ * Reads `scheme://[user[:password]@]host[:port][,host[:port]…][/path][?query]`. Throws a ConfigError when the text is no URL or
+ * a host is missing, and for a fragment: a `#` in a password must be written as %23.
+ */
+export function parseHostsUrl(text: string, defaultPort: number): HostsUrl {
+  const where = `registry ${redactUrl(text)}`;
+  const match = /^([a-z][a-z0-9+.-]*:\/\/(?:[^/?#]*@)?)([^/?#@]*)(.*)$/is.exec(text);
+  if (match === null) throw new ConfigError(`${where}: not a valid URL`);
+  const [, before = '', list = '', rest = ''] = match;
+  const hosts = list.split(',').map((host) => readHost(host, defaultPort, where));
+  const url = parseUrl(`${before}${list.split(',')[0] ?? ''}${rest}`);
+  if (url.hash !== '') throw new ConfigError(`${where}: "#" must be written as %23`);
+  const once = new Map(hosts.map((host) => [formatAddress(host), host]));
+  return { url, hosts: [...once.values()] };
+}
+
+function readHost(text: string, defaultPort: number, where: string): Address {
+  const match = /^(?:\[([0-9a-f:.%]+)\]|([^:[\]\s]+))(?::(\d{1,5}))?$/i.exec(text);
+  const host = match?.[1] ?? match?.[2];
+  const port = match?.[3] === undefined ? defaultPort : Number(match[3]);
+  if (host === undefined || port === 0 || port > 65_535) {
+    throw new ConfigError(
+      text === '' ? `${where}: the host is missing` : `${where}: "${text}" is not HOST[:PORT]`,
+    );
+  }
+  return { host, port };
 }
 
 /**

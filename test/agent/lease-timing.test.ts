@@ -7,6 +7,7 @@ const capabilities = {
   heartbeatMs: 3000,
   propagationMs: 1000,
   advertise: 'loopback',
+  registers: true,
 } as const;
 
 describe('leaseTiming', () => {

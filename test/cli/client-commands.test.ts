@@ -14,7 +14,13 @@ function fakeDriver(closed: () => void): Driver {
   const unused = () => Promise.reject(new Error('not used'));
   return {
     url: 'fake:',
-    capabilities: { ttlMs: 1, heartbeatMs: 1, propagationMs: 1, advertise: 'loopback' },
+    capabilities: {
+      ttlMs: 1,
+      heartbeatMs: 1,
+      propagationMs: 1,
+      advertise: 'loopback',
+      registers: true,
+    },
     acquire: unused,
     renew: unused,
     release: unused,

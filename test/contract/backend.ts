@@ -9,6 +9,12 @@ export interface ContractBackend {
   /** Lease time and heartbeat of the suite's leases; short, so that the suite is quick. */
   readonly ttlMs: number;
   readonly heartbeatMs: number;
+  /** A killed process is gone after so long at most. Default: the TTL and a second. */
+  readonly crashMs?: number;
+  /** A release is seen by others after so long at most. Default: the heartbeat interval, which is sooner than any TTL. */
+  readonly releaseMs?: number;
+  /** The server's version as it says itself, such as `7.0.15`; ends with `(fake)` where it is none. */
+  version?(): Promise<string>;
   /** Why the backend cannot be tested here (its server is not installed), or undefined. */
   available(): string | undefined;
   /** Faults that do not apply to the backend, each with the reason. */

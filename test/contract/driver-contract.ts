@@ -70,7 +70,9 @@ function registerLifeCases(backend: ContractBackend): void {
     const outcomes = leases.slice(1).map((lease) => lease.release(2000));
     assert.deepEqual(await Promise.all(outcomes), ['released', 'released', 'released']);
     // Sooner than by the end of the TTL, and than by a hold.
-    await recorder.sees(instances.slice(0, 1), { deadlineMs: backend.heartbeatMs });
+    await recorder.sees(instances.slice(0, 1), {
+      deadlineMs: backend.releaseMs ?? backend.heartbeatMs,
+    });
   });
 
   test('it stays visible for many lease times, without a gap', async (world) => {
@@ -91,7 +93,7 @@ function registerLifeCases(backend: ContractBackend): void {
     const holder = await world.holder(instanceOf(1));
     await recorder.sees([instanceOf(1)]);
     holder.kill('SIGKILL');
-    await recorder.sees([], { deadlineMs: backend.ttlMs + 1000 });
+    await recorder.sees([], { deadlineMs: backend.crashMs ?? backend.ttlMs + 1000 });
   });
 
   test('a stopped process is gone after its TTL, and back when it continues', async (world) => {
@@ -99,7 +101,7 @@ function registerLifeCases(backend: ContractBackend): void {
     const holder = await world.holder(instanceOf(1));
     await recorder.sees([instanceOf(1)]);
     holder.kill('SIGSTOP');
-    await recorder.sees([], { deadlineMs: backend.ttlMs + 2000 });
+    await recorder.sees([], { deadlineMs: 1000 + (backend.crashMs ?? backend.ttlMs + 1000) });
     holder.kill('SIGCONT');
     await recorder.sees([instanceOf(1)]);
   });

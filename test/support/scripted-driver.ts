@@ -17,6 +17,7 @@ export class ScriptedDriver implements Driver {
     heartbeatMs: 3000,
     propagationMs: 100,
     advertise: 'loopback',
+    registers: true,
   };
   /** Every operation in the order of its call. */
   readonly calls: Operation[] = [];

@@ -46,6 +46,7 @@ class FileDriver implements Driver {
       heartbeatMs: settings.heartbeatMs,
       propagationMs: 1000,
       advertise: 'loopback',
+      registers: true,
     };
     const uniqueName = (): string => this.#uniqueName();
     const ownOnce = (): Promise<ProcessIdentity | undefined> => (this.#own ??= ownProcess());

@@ -59,6 +59,7 @@ class RedisDriver implements Driver {
       heartbeatMs: location.heartbeatMs,
       propagationMs,
       advertise: 'first-address',
+      registers: true,
     };
   }
 

@@ -1,7 +1,8 @@
 // Opens connections to one Redis server through ioredis, without its reconnecting, queueing and resending.
 import { Redis, type RedisOptions } from 'ioredis';
 import { messageOf, RegistryError } from '../../../core/errors.ts';
-import { passwordOf, type PasswordSource, type RedisLocation } from './location.ts';
+import { passwordOf, type PasswordSource } from '../../password.ts';
+import type { RedisLocation } from './location.ts';
 import type { OpenPort, RedisPort } from './redis-port.ts';
 
 /** After the polite end of the stream; a server that is away never answers it. */

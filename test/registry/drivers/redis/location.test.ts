@@ -3,7 +3,8 @@ import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, describe, it } from 'node:test';
-import { parseLocation, passwordOf } from '../../../../src/registry/drivers/redis/location.ts';
+import { parseLocation } from '../../../../src/registry/drivers/redis/location.ts';
+import { passwordOf } from '../../../../src/registry/password.ts';
 
 const directory = mkdtempSync(join(tmpdir(), 'outrigger-location-'));
 const secretFile = join(directory, 'password');
