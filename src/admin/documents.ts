@@ -25,7 +25,7 @@ export interface StatusDocument {
   readonly agent: AgentStatus;
   readonly life: LifeStatus;
   readonly readiness: Readiness;
-  readonly registry: RegistryStatus;
+  readonly registries: readonly RegistryStatus[];
   readonly local: readonly LocalServiceStatus[];
   readonly services: readonly UseSummaryDocument[];
 }
@@ -116,7 +116,7 @@ export function statusDocument(view: AgentView): StatusDocument {
     agent: view.agent(),
     life: view.life(),
     readiness: view.ready(),
-    registry: view.registry(),
+    registries: view.registries(),
     local: view.localServices(),
     services: view.usedServices().map((used) => ({
       ...useDocument(used),

@@ -55,11 +55,13 @@ function renderAgent(page: Exposition, view: AgentView): void {
   page.sample({}, view.ready().ready ? 1 : 0);
   page.family('life_state', 'gauge', '1 for the state of the life cycle that the agent is in.');
   page.oneOf({}, ['starting', 'running', 'draining', 'stopped'], view.life().state);
-  const { state } = view.registry();
+  const registries = view.registries();
   page.family('registry_up', 'gauge', '1 when reads and writes of the registry succeed.');
-  page.sample({}, state === 'up' ? 1 : 0);
+  for (const { url, state } of registries) page.sample({ registry: url }, state === 'up' ? 1 : 0);
   page.family('registry_state', 'gauge', '1 for the state that the registry is in.');
-  page.oneOf({}, ['unknown', 'up', 'degraded', 'down'], state);
+  for (const { url, state } of registries) {
+    page.oneOf({ registry: url }, ['unknown', 'up', 'degraded', 'down'], state);
+  }
 }
 
 function renderProcess(page: Exposition, use: ProcessUse): void {
@@ -78,24 +80,28 @@ function renderLocalServices(page: Exposition, local: readonly LocalServiceStatu
   const each = local.map((entry) => ({
     labels: { service: entry.service, address: entry.address },
     healthy: entry.health.state === 'healthy' ? 1 : 0,
-    registered: entry.lease.state === 'active' || entry.lease.state === 'suspect' ? 1 : 0,
-    lease: entry.lease,
+    leases: entry.leases,
   }));
+  const leases = each.flatMap(({ labels, leases: all }) =>
+    all.map((lease) => ({ labels: { ...labels, registry: lease.registry }, lease })),
+  );
   page.family(
     'registered',
     'gauge',
     '1 while the local service is registered, as far as is known.',
   );
-  for (const { labels, registered } of each) page.sample(labels, registered);
+  for (const { labels, lease } of leases) {
+    page.sample(labels, lease.state === 'active' || lease.state === 'suspect' ? 1 : 0);
+  }
   page.family('healthy', 'gauge', '1 while the health checks of the local service pass.');
   for (const { labels, healthy } of each) page.sample(labels, healthy);
   page.family('heartbeats_total', 'counter', 'Renewals of the lease by result.');
-  for (const { labels, lease } of each) {
+  for (const { labels, lease } of leases) {
     page.sample({ ...labels, result: 'ok' }, lease.renewalsOk);
     page.sample({ ...labels, result: 'failed' }, lease.renewalsFailed);
   }
   page.family('lease_losses_total', 'counter', 'How often the registry had lost the record.');
-  for (const { labels, lease } of each) page.sample(labels, lease.losses);
+  for (const { labels, lease } of leases) page.sample(labels, lease.losses);
 }
 
 function renderSnapshots(page: Exposition, used: readonly UsedServiceStatus[]): void {

@@ -12,7 +12,8 @@ export interface AgentView {
   agent(): AgentStatus;
   life(): LifeStatus;
   ready(): Readiness;
-  registry(): RegistryStatus;
+  /** In the order of the configuration. */
+  registries(): readonly RegistryStatus[];
   /** The services that this agent registers. */
   localServices(): readonly LocalServiceStatus[];
   /** The services that were called through this agent, or are configured to be: a bounded number. */
@@ -44,7 +45,6 @@ export interface AgentStatus {
   readonly uptimeMs: number;
   readonly proxyUrl: string;
   readonly adminUrl: string;
-  readonly registryUrl: string;
 }
 
 /**
@@ -84,6 +84,10 @@ export interface Readiness {
 
 export interface RegistryStatus {
   readonly url: string;
+  /** Whether this agent registers its services there. */
+  readonly registers: boolean;
+  /** Whether instances found there are called. */
+  readonly discovers: boolean;
   /** `unknown`: nothing was asked yet. `degraded`: of reads and writes, one kind fails. `down`: nothing succeeds. */
   readonly state: 'unknown' | 'up' | 'degraded' | 'down';
   /** How long it has been in this state. */
@@ -102,7 +106,8 @@ export interface LocalServiceStatus {
   readonly id: string;
   readonly address: string;
   readonly health: HealthStatus;
-  readonly lease: LeaseStatus;
+  /** One for each registry that this agent registers in; none where others register the service. */
+  readonly leases: readonly LeaseStatus[];
 }
 
 export interface HealthStatus {
@@ -113,6 +118,8 @@ export interface HealthStatus {
 }
 
 export interface LeaseStatus {
+  /** The registry's URL. */
+  readonly registry: string;
   /**
    * - `idle`: never registered.
    * - `acquiring`: not registered as far as is known; being put there.

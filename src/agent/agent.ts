@@ -4,7 +4,7 @@ import type { Clock } from '../core/clock.ts';
 import { ConfigError, messageOf } from '../core/errors.ts';
 import type { Logger } from '../core/logger.ts';
 import type { Proxy } from '../proxy/proxy.ts';
-import type { Registry } from '../registry/registry.ts';
+import type { Registries } from '../registry/registries.ts';
 import type { Upstreams } from '../upstream/upstreams.ts';
 import type { AgentSteps } from './drain-steps.ts';
 import type { Drain, DrainCause } from './drain.ts';
@@ -13,7 +13,7 @@ import type { Supervisor } from './supervisor.ts';
 import { untilAvailable } from './until-available.ts';
 
 export interface AgentDeps {
-  readonly registry: Registry;
+  readonly registries: Registries;
   readonly upstreams: Upstreams;
   readonly proxy: Proxy;
   readonly admin: AdminServer;
@@ -48,9 +48,9 @@ export class Agent {
 
   /** Resolves when proxy and admin API listen, whether or not the registry answers. A failed start leaves nothing behind. */
   async start(): Promise<void> {
-    const { registry, upstreams, proxy, admin, steps } = this.#deps;
+    const { registries, upstreams, proxy, admin, steps } = this.#deps;
     try {
-      await registry.start();
+      await registries.start();
       await admin.start();
       await proxy.start();
       // Names with dots need the list of services to be told from tags; nothing waits for it.
@@ -64,8 +64,9 @@ export class Agent {
 
   /** Where the agent can be reached; the line that `run` prints. */
   readyLine(): string {
-    const { registry, proxy, admin } = this.#deps;
-    return `ready proxy=${proxy.url} admin=${admin.url} registry=${registry.url}`;
+    const { registries, proxy, admin } = this.#deps;
+    const registered = registries.urls.map((url) => `registry=${url}`).join(' ');
+    return `ready proxy=${proxy.url} admin=${admin.url} ${registered}`;
   }
 
   /** Starts the app, once what it waits for is there, then its checks and with them its registration. Never rejects. */

@@ -9,6 +9,7 @@ import { createProbe } from '../health/probe-table.ts';
 import { ExternalUpstreams } from '../proxy/external.ts';
 import { Proxy } from '../proxy/proxy.ts';
 import { openDriver } from '../registry/open.ts';
+import { Registries, type RegistryMember } from '../registry/registries.ts';
 import { Registrar } from '../registry/registrar.ts';
 import { Registry } from '../registry/registry.ts';
 import { tcpProber } from '../upstream/prober.ts';
@@ -36,15 +37,22 @@ export async function buildAgent(config: Config, deps: BuildDeps): Promise<Agent
   const { logger } = deps;
   const boot = { bootId: newBootId(), startedAtMs: clock.wallMs() };
 
-  const driver = await openDriver(config.registry.url, { clock, random, logger });
-  const store = buildStore(config, driver.url, logger);
-  const registry = new Registry({ driver, clock, random, logger, ...(store && { store }) });
+  const stores: SnapshotFiles[] = [];
+  const members: RegistryMember[] = [];
+  for (const { url, registers, discovers } of config.registries) {
+    const driver = await openDriver(url, { clock, random, logger });
+    const store = buildStore(config, driver.url, logger);
+    if (store !== undefined) stores.push(store);
+    const registry = new Registry({ driver, clock, random, logger, ...(store && { store }) });
+    members.push({ registry, registers, discovers });
+  }
+  const registries = new Registries(members, { combination: config.combination });
   const services = config.services.map((service) =>
-    buildService(service, { config, registry, boot, logger }),
+    buildService(service, { config, registries, boot, logger }),
   );
 
   const upstreams = new Upstreams(
-    { source: registry, clock, random, logger, prober: tcpProber },
+    { source: registries, clock, random, logger, prober: tcpProber },
     { policies: config.policies, defaultPolicy: config.defaultPolicy },
   );
   const external = new ExternalUpstreams(
@@ -61,18 +69,18 @@ export async function buildAgent(config: Config, deps: BuildDeps): Promise<Agent
     proxyUrl: () => proxy.url,
     adminUrl: () => admin.url,
   });
-  const others = [upstreams, external, registry, ...(store ? [store] : [])];
+  const others = [upstreams, external, registries, ...stores];
   const steps = new AgentSteps({ services, proxy, supervisor, others });
   const drain = new Drain(
     { clock, logger, steps },
     {
-      delayMs: config.drain.delayMs ?? registry.capabilities.propagationMs,
+      delayMs: config.drain.delayMs ?? registries.propagationMs,
       timeoutMs: config.drain.timeoutMs,
     },
   );
   const view = new View(
     {
-      ...{ registry, upstreams, services, drain, clock },
+      ...{ registries, upstreams, services, drain, clock },
       requestDrain: () => void agent.drain('request'),
     },
     {
@@ -87,7 +95,7 @@ export async function buildAgent(config: Config, deps: BuildDeps): Promise<Agent
     { address: config.admin, ownHosts: config.ownHosts },
   );
   const agent: Agent = new Agent(
-    { registry, upstreams, proxy, admin, services, supervisor, steps, drain, clock, logger },
+    { registries, upstreams, proxy, admin, services, supervisor, steps, drain, clock, logger },
     { waitFor: config.waitFor },
   );
   return agent;
@@ -105,28 +113,26 @@ function buildStore(
 
 interface ServiceDeps {
   readonly config: Config;
-  readonly registry: Registry;
+  readonly registries: Registries;
   readonly boot: Boot;
   readonly logger: Logger;
 }
 
 function buildService(service: ServiceConfig, deps: ServiceDeps): LocalService {
-  const { config, registry, boot } = deps;
-  const { logger } = deps;
-  const { capabilities } = registry;
-  const instance = describeInstance(
-    service,
-    advertisedAddress(service, capabilities.advertise),
-    boot,
-  );
+  const { config, registries, boot, logger } = deps;
+  const address = advertisedAddress(service, registries.advertise);
+  const instance = describeInstance(service, address, boot);
   const probes = service.probes.map((probe) => createProbe(probe, { port: service.port }));
   const health = new HealthCheck(
     { probes, clock, random, logger: logger.child({ service: service.name }) },
     service.health,
   );
-  const lease = registry.lease(instance, leaseTiming(config.registry, capabilities));
-  const registrar = new Registrar({ lease, health, logger }, { serviceName: service.name });
-  const localService = { instance, health, lease, registrar };
+  const leases = registries.leases(instance, (backend) => leaseTiming(config.lease, backend));
+  if (leases.length === 0) {
+    logger.info({ service: service.name }, 'no registry to register in: others make it known');
+  }
+  const registrar = new Registrar({ leases, health, logger }, { serviceName: service.name });
+  const localService = { instance, health, leases, registrar };
   warnIfUnreachable(localService, tcpProber, logger);
   return localService;
 }

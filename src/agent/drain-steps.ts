@@ -26,9 +26,9 @@ export class AgentSteps implements DrainSteps {
   }
 
   isRegistered(): boolean {
-    return this.#parts.services.some(({ lease: { state } }) => {
-      return state.kind !== 'idle' && state.kind !== 'released';
-    });
+    return this.#parts.services.some(({ leases }) =>
+      leases.some(({ state }) => state.kind !== 'idle' && state.kind !== 'released'),
+    );
   }
 
   announce(): void {

@@ -1,4 +1,4 @@
-// A LocalService: an app beside this agent, with the checks of its health and its place in the registry.
+// A LocalService: an app beside this agent, with the checks of its health and its places in the registries.
 import { randomBytes } from 'node:crypto';
 import type { ServiceConfig } from '../config/config.ts';
 import type { Address } from '../core/address.ts';
@@ -10,7 +10,8 @@ import type { Registrar } from '../registry/registrar.ts';
 export interface LocalService {
   readonly instance: Instance;
   readonly health: HealthCheck;
-  readonly lease: Lease;
+  /** One for each registry in which the agent registers it. */
+  readonly leases: readonly Lease[];
   readonly registrar: Registrar;
 }
 

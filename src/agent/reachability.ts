@@ -11,17 +11,20 @@ const timeoutMs = 1000;
  * is well and yet cannot be called. Asks once, when the service is first registered.
  */
 export function warnIfUnreachable(
-  { instance, lease }: Pick<LocalService, 'instance' | 'lease'>,
+  { instance, leases }: Pick<LocalService, 'instance' | 'leases'>,
   prober: Prober,
   logger: Logger,
 ): void {
-  const stop = lease.onChange(() => {
-    if (lease.state.kind !== 'active') return;
-    stop();
+  let asked = false;
+  const onChange = (): void => {
+    if (asked || !leases.some(({ state }) => state.kind === 'active')) return;
+    asked = true;
+    for (const stop of stops) stop();
     void prober(instance, timeoutMs).then((cause) => {
       if (cause === undefined) return;
       const fields = { service: instance.service, address: formatAddress(instance), cause };
       logger.warn(fields, 'the app does not answer at its advertised address; see --advertise');
     });
-  });
+  };
+  const stops = leases.map((lease) => lease.onChange(onChange));
 }

@@ -1,8 +1,13 @@
 // A local service as the admin API shows it.
-import type { FailureStatus, HealthStatus, LocalServiceStatus } from '../admin/view.ts';
+import type {
+  FailureStatus,
+  HealthStatus,
+  LeaseStatus,
+  LocalServiceStatus,
+} from '../admin/view.ts';
 import { formatAddress } from '../core/address.ts';
 import type { HealthState } from '../health/damping.ts';
-import type { LeaseState } from '../registry/lease.ts';
+import type { Lease, LeaseState } from '../registry/lease.ts';
 import type { LocalService } from './local-service.ts';
 
 const healthStates = {
@@ -11,8 +16,7 @@ const healthStates = {
   unhealthy: 'unhealthy',
 } as const satisfies Record<HealthState['kind'], HealthStatus['state']>;
 
-export function showLocalService({ instance, health, lease }: LocalService): LocalServiceStatus {
-  const { renewalsOk, renewalsFailed, losses } = lease.counters;
+export function showLocalService({ instance, health, leases }: LocalService): LocalServiceStatus {
   return {
     service: instance.service,
     id: instance.id,
@@ -21,13 +25,19 @@ export function showLocalService({ instance, health, lease }: LocalService): Loc
       state: healthStates[health.state.kind],
       failing: health.state.failing.map(({ probe, cause }) => ({ probe, cause })),
     },
-    lease: {
-      state: lease.state.kind,
-      lastError: lastErrorOf(lease.state),
-      renewalsOk,
-      renewalsFailed,
-      losses,
-    },
+    leases: leases.map(showLease),
+  };
+}
+
+function showLease(lease: Lease): LeaseStatus {
+  const { renewalsOk, renewalsFailed, losses } = lease.counters;
+  return {
+    registry: lease.registryUrl,
+    state: lease.state.kind,
+    lastError: lastErrorOf(lease.state),
+    renewalsOk,
+    renewalsFailed,
+    losses,
   };
 }
 

@@ -14,7 +14,7 @@ import type {
 } from '../admin/view.ts';
 import type { Clock } from '../core/clock.ts';
 import { readVersion } from '../core/version.ts';
-import type { Registry } from '../registry/registry.ts';
+import type { Registries } from '../registry/registries.ts';
 import { untilUpstream } from '../upstream/until.ts';
 import type { Upstream } from '../upstream/upstream.ts';
 import type { Upstreams } from '../upstream/upstreams.ts';
@@ -25,7 +25,7 @@ import { showLocalService } from './show-local-service.ts';
 import { showSnapshot, showUpstream } from './show-upstream.ts';
 
 export interface ViewDeps {
-  readonly registry: Registry;
+  readonly registries: Registries;
   readonly upstreams: Upstreams;
   readonly services: readonly LocalService[];
   readonly drain: Drain;
@@ -62,7 +62,7 @@ export class View implements AgentView {
   }
 
   agent(): AgentStatus {
-    const { registry, services, clock } = this.#deps;
+    const { services, clock } = this.#deps;
     const { proxyUrl, adminUrl, startedAtWallMs } = this.#options;
     return {
       name: services[0]?.instance.service ?? null,
@@ -72,7 +72,6 @@ export class View implements AgentView {
       uptimeMs: Math.round(clock.wallMs() - startedAtWallMs),
       proxyUrl: proxyUrl(),
       adminUrl: adminUrl(),
-      registryUrl: registry.url,
     };
   }
 
@@ -89,29 +88,26 @@ export class View implements AgentView {
    * back by itself.
    */
   ready(): Readiness {
-    const { drain, services, registry } = this.#deps;
+    const { drain, services } = this.#deps;
     const reasons: string[] = [];
     if (drain.state.kind !== 'running') reasons.push('the agent is draining');
     for (const service of services) {
       const name = service.instance.service;
       if (!service.health.healthy) reasons.push(`${name} is not healthy`);
       else if (!wasRegistered(service)) {
-        const { lastError } = registry.health();
-        reasons.push(`${name} is not registered yet${lastError ? `: ${lastError.message}` : ''}`);
+        reasons.push(`${name} is not registered yet${this.#registryTrouble()}`);
       }
     }
     return { ready: reasons.length === 0, reasons };
   }
 
-  registry(): RegistryStatus {
-    const { registry, clock } = this.#deps;
-    const { state, sinceMs, lastError } = registry.health();
-    return {
-      url: registry.url,
-      state,
+  registries(): readonly RegistryStatus[] {
+    const { registries, clock } = this.#deps;
+    return registries.health().map(({ sinceMs, lastError, ...shown }) => ({
+      ...shown,
       stateAgeMs: Math.round(clock.nowMs() - sinceMs),
       lastError: lastError ?? null,
-    };
+    }));
   }
 
   localServices(): readonly LocalServiceStatus[] {
@@ -119,7 +115,7 @@ export class View implements AgentView {
   }
 
   usedServices(): readonly UsedServiceStatus[] {
-    const malformed = this.#malformed();
+    const malformed = this.#deps.registries.malformed();
     const nowMs = this.#deps.clock.nowMs();
     return this.#deps.upstreams
       .all()
@@ -132,19 +128,24 @@ export class View implements AgentView {
     call: ExplainedCall,
     signal: AbortSignal,
   ): Promise<Explanation | undefined> {
-    const upstream = this.#deps.upstreams.peek(service) ?? (await this.#lookUp(service, signal));
+    const { registries, upstreams } = this.#deps;
+    const upstream = upstreams.peek(service) ?? (await this.#lookUp(service, signal));
     if (upstream === undefined) return undefined;
     const nowMs = this.#deps.clock.nowMs();
-    const snapshot = showSnapshot(upstream.snapshot, this.#malformed().get(service) ?? 0, nowMs);
+    const snapshot = showSnapshot(
+      upstream.snapshot,
+      registries.malformed().get(service) ?? 0,
+      nowMs,
+    );
     return { ...explainCall(upstream, call, nowMs), snapshot };
   }
 
   names(signal: AbortSignal): Promise<readonly string[]> {
-    return this.#deps.registry.names(signal);
+    return this.#deps.registries.names(signal);
   }
 
   instances(service: string, signal: AbortSignal): Promise<RegistryReading> {
-    return this.#deps.registry.read(service, signal);
+    return this.#deps.registries.read(service, signal);
   }
 
   drain(): void {
@@ -152,17 +153,17 @@ export class View implements AgentView {
   }
 
   async #lookUp(service: string, signal: AbortSignal): Promise<Upstream | undefined> {
-    const { registry, upstreams } = this.#deps;
-    const { instances } = await registry.read(service, signal);
+    const { registries, upstreams } = this.#deps;
+    const { instances } = await registries.read(service, signal);
     if (instances.length === 0) return undefined;
     const upstream = upstreams.get(service);
     if (upstream !== undefined) await untilUpstream(upstream, wasRead, signal);
     return upstream;
   }
 
-  #malformed(): ReadonlyMap<string, number> {
-    const views = this.#deps.registry.views();
-    return new Map(views.map(({ service, malformed }) => [service, malformed]));
+  #registryTrouble(): string {
+    const failing = this.#deps.registries.health().find(({ state }) => state !== 'up');
+    return failing?.lastError === undefined ? '' : `: ${failing.lastError.message}`;
   }
 
   #showDrain(state: Exclude<DrainState, { kind: 'running' }>): DrainStatus {
@@ -187,8 +188,9 @@ export class View implements AgentView {
   }
 }
 
-function wasRegistered({ lease }: LocalService): boolean {
-  return lease.counters.acquisitions > 0;
+/** In one registry at least; where others register the instance, being well is all. */
+function wasRegistered({ leases }: LocalService): boolean {
+  return leases.length === 0 || leases.some(({ counters }) => counters.acquisitions > 0);
 }
 
 function wasRead({ snapshot }: Upstream): boolean {

@@ -1,11 +1,15 @@
 // The resolved configuration: every value decided, in the units that the program uses.
 import type { Address } from '../core/address.ts';
+import type { Combination } from '../registry/combine.ts';
 import type { UpstreamPolicy } from '../upstream/policy.ts';
 
 export interface Config {
   /** Local services to register; empty for an agent that only proxies. */
   readonly services: readonly ServiceConfig[];
-  readonly registry: RegistryConfig;
+  /** At least one; they are combined in this order. */
+  readonly registries: readonly RegistryConfig[];
+  readonly combination: Combination;
+  readonly lease: LeaseConfig;
   /** The outbound proxy's own address; port 0 is any free one. */
   readonly listen: Address;
   readonly admin: Address;
@@ -34,6 +38,13 @@ export type LogLevel = 'error' | 'warn' | 'info' | 'debug';
 
 export interface RegistryConfig {
   readonly url: string;
+  /** Local services are registered in it, where its driver can. */
+  readonly registers: boolean;
+  /** Its instances are called. */
+  readonly discovers: boolean;
+}
+
+export interface LeaseConfig {
   /** Undefined: the driver's own. */
   readonly ttlMs?: number;
   readonly heartbeatMs?: number;

@@ -1,6 +1,7 @@
 // The resolved configuration in the form of a file: every value as it would be written, with its origin, without secrets.
 import { formatAddress } from '../core/address.ts';
 import { redactUrl } from '../registry/url.ts';
+import { writeRegistryUrl } from './registry-values.ts';
 import { joinCommandLine } from './command-line.ts';
 import type { Config, ProbeConfig, ServiceConfig } from './config.ts';
 import type { LoadedConfig } from './load.ts';
@@ -135,11 +136,13 @@ function redactFields(fields: readonly (readonly [string, string])[]): Record<st
 }
 
 function agentRows(config: Config): readonly Row[] {
-  const { registry, drain } = config;
+  const { lease, drain } = config;
+  const registries = config.registries.map((one) => redactUrl(writeRegistryUrl(one)));
   return [
-    ['registry', redactUrl(registry.url)],
-    ['ttl', optionalTime(registry.ttlMs)],
-    ['heartbeat', optionalTime(registry.heartbeatMs)],
+    ['registry', registries.length === 1 ? registries[0] : registries],
+    ['registryMode', config.combination],
+    ['ttl', optionalTime(lease.ttlMs)],
+    ['heartbeat', optionalTime(lease.heartbeatMs)],
     ['stateDir', config.stateDirectory ?? 'none'],
     ['listen', formatAddress(config.listen)],
     ['ownHosts', config.ownHosts],

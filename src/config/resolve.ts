@@ -3,8 +3,9 @@ import { resolve } from 'node:path';
 import { formatAddress } from '../core/address.ts';
 import { formatDurationMs } from '../core/durations.ts';
 import { ConfigError } from '../core/errors.ts';
+import { redactUrl } from '../registry/url.ts';
 import { defaultPolicy, type UpstreamPolicy } from '../upstream/policy.ts';
-import type { Config, DrainConfig, RegistryConfig, UpstreamListenerConfig } from './config.ts';
+import type { Config, DrainConfig, LeaseConfig, UpstreamListenerConfig } from './config.ts';
 import { resolveServices } from './local-services.ts';
 import { overlayPolicy } from './policy-keys.ts';
 import { formatPath } from './strict.ts';
@@ -16,7 +17,8 @@ export function resolveConfig(given: ReadValues): Config {
   const policies = resolvePolicies(given);
   const config: Config = {
     services: resolveServices(given),
-    registry: resolveRegistry(given),
+    ...resolveRegistries(given),
+    lease: resolveLease(given),
     listen: need(values.listen),
     admin: need(values.admin),
     upstreamListeners: upstreamListeners(given),
@@ -39,7 +41,22 @@ function unique(texts: readonly string[]): readonly string[] {
   return [...new Set(texts)];
 }
 
-function resolveRegistry({ values, where, isGiven }: ReadValues): RegistryConfig {
+function resolveRegistries({
+  values,
+  where,
+}: ReadValues): Pick<Config, 'registries' | 'combination'> {
+  const registries = need(values.registry);
+  if (!registries.some(({ discovers }) => discovers)) {
+    throw new ConfigError(`${where('registry')}: all registries have discover=off`);
+  }
+  const twice = registries.find(({ url }, at) => registries.findIndex((r) => r.url === url) < at);
+  if (twice !== undefined) {
+    throw new ConfigError(`${where('registry')}: ${redactUrl(twice.url)} is given twice`);
+  }
+  return { registries, combination: need(values.registryMode) };
+}
+
+function resolveLease({ values, where, isGiven }: ReadValues): LeaseConfig {
   const { ttl } = values;
   const heartbeat = values.heartbeat ?? (ttl === undefined ? undefined : Math.round(ttl / 3));
   if (ttl !== undefined && heartbeat !== undefined && heartbeat >= ttl) {
@@ -50,7 +67,6 @@ function resolveRegistry({ values, where, isGiven }: ReadValues): RegistryConfig
     );
   }
   return {
-    url: need(values.registry),
     ...(ttl !== undefined && { ttlMs: ttl }),
     ...(heartbeat !== undefined && { heartbeatMs: heartbeat }),
   };

@@ -1,5 +1,6 @@
 // The table of settings: from each line a flag, a variable, a key of the file, a default and its documentation are made.
 import type * as v from 'valibot';
+import { registryUrl } from './registry-values.ts';
 import { hostName, hostSuffix, serviceListener } from './proxy-values.ts';
 import {
   advertised,
@@ -197,16 +198,20 @@ const settings = {
     help: 'failures count only after this time',
   },
   registry: {
-    schema: text(
-      'registry URL',
-      'a URL such as file: or redis://host:6379',
-      /^[a-z][a-z0-9+.-]*:\S*$/,
-    ),
+    schema: list(registryUrl, 8),
     group: 'Registry',
     short: 'r',
     argument: 'URL',
+    repeat: 'lines',
     default: 'file:',
-    help: 'where instances are registered and found',
+    help: 'where instances are registered and found; repeatable, with register=off or discover=off in the URL for one of both only',
+  },
+  registryMode: {
+    schema: choice(['union', 'first-healthy']),
+    group: 'Registry',
+    argument: 'MODE',
+    default: 'union',
+    help: 'instances of several registries: union, or those of the first-healthy one',
   },
   ttl: {
     schema: duration(100),

@@ -72,7 +72,8 @@ export function formatInstance(instance: Instance): string {
   });
 }
 
-function isHost(text: string): boolean {
+/** Whether the text may be a host name or an IP address without brackets. */
+export function isHost(text: string): boolean {
   return text.length <= 253 && /^[A-Za-z0-9._:%-]+$/.test(text);
 }
 

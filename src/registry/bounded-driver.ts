@@ -28,6 +28,10 @@ export class BoundedDriver {
     this.#timeoutMs = options.operationTimeoutMs;
   }
 
+  get url(): string {
+    return this.#driver.url;
+  }
+
   acquire(instance: Instance, ttlMs: number, signal: AbortSignal): Promise<void> {
     const timeoutMs = this.#leaseTimeoutMs(ttlMs);
     return this.#bound('write', timeoutMs, signal, (ending) =>

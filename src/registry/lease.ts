@@ -94,6 +94,11 @@ export class Lease {
     this.#pause = new Pause(deps.clock);
   }
 
+  /** Of the registry, for people. */
+  get registryUrl(): string {
+    return this.#deps.driver.url;
+  }
+
   get state(): LeaseState {
     return this.#state;
   }

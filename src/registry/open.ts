@@ -10,6 +10,7 @@ const schemes: ReadonlyMap<string, () => Promise<OpenDriver>> = new Map([
   ['file', async () => (await import('./drivers/file/driver.ts')).openFile],
   ['redis', async () => (await import('./drivers/redis/driver.ts')).openRedis],
   ['rediss', async () => (await import('./drivers/redis/driver.ts')).openRedis],
+  ['static', async () => (await import('./drivers/static/driver.ts')).openStatic],
 ]);
 
 /** Rejects with a ConfigError for a URL that no driver serves or whose driver does not understand it. Connects to nothing. */

@@ -1,4 +1,4 @@
-// The Registrar: registered exactly while healthy.
+// The Registrar: registered exactly while healthy, in each registry.
 import type { Component } from '../core/component.ts';
 import type { Logger } from '../core/logger.ts';
 import type { Lease, ReleaseOutcome } from './lease.ts';
@@ -19,7 +19,8 @@ type RegistrarState =
   | { readonly kind: 'deregistered' };
 
 interface RegistrarDeps {
-  readonly lease: Lease;
+  /** One for each registry; none where others register the instance. */
+  readonly leases: readonly Lease[];
   readonly health: HealthSource;
   readonly logger: Logger;
 }
@@ -27,7 +28,7 @@ interface RegistrarDeps {
 /** The budget of a release because of bad health; a record that outlives it ends with its TTL. */
 const releaseTimeoutMs = 2000;
 
-/** Owns the wish to be registered, not the lease: closing it leaves the record to whoever ends the lease. */
+/** Owns the wish to be registered, not the leases: closing it leaves the records to whoever ends the leases. */
 export class Registrar implements Component {
   readonly serviceName: string;
   readonly #deps: RegistrarDeps;
@@ -52,10 +53,10 @@ export class Registrar implements Component {
     return Promise.resolve();
   }
 
-  /** Removes the record for good: later changes of health do nothing. Never rejects. */
+  /** Removes the records for good: later changes of health do nothing. Never rejects; `released` when all are. */
   deregister(timeoutMs: number): Promise<ReleaseOutcome> {
     this.#untie();
-    return this.#deps.lease.release(timeoutMs);
+    return this.#release(timeoutMs);
   }
 
   close(): Promise<void> {
@@ -64,16 +65,22 @@ export class Registrar implements Component {
   }
 
   #follow(): void {
-    const { lease, health, logger } = this.#deps;
+    const { leases, health, logger } = this.#deps;
     const fields = { service: this.serviceName };
     if (health.healthy) {
       logger.info(fields, 'healthy: registering');
-      lease.acquire();
+      for (const lease of leases) lease.acquire();
     } else {
       logger.info(fields, 'not healthy: not registered');
-      // Never rejects, and the lease shows how it went.
-      void lease.release(releaseTimeoutMs);
+      // Never rejects, and the leases show how it went.
+      void this.#release(releaseTimeoutMs);
     }
+  }
+
+  async #release(timeoutMs: number): Promise<ReleaseOutcome> {
+    const releases = this.#deps.leases.map((lease) => lease.release(timeoutMs));
+    const outcomes = await Promise.all(releases);
+    return outcomes.includes('timeout') ? 'timeout' : 'released';
   }
 
   #untie(): void {

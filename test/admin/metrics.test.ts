@@ -25,6 +25,8 @@ function values(name: string, view?: AgentView): Record<string, number> {
   return Object.fromEntries(pairs);
 }
 
+const url = 'redis://:***@127.0.0.1:6379/0';
+
 describe('the metrics page', () => {
   it('is served as text of version 0.0.4 that a strict reader accepts', async () => {
     await withAdmin(fakeView(), async ({ address }) => {
@@ -41,13 +43,21 @@ describe('the metrics page', () => {
     assert.deepEqual(values('uptime_seconds'), { '': 192 });
     const life = { starting: 0, running: 1, draining: 0, stopped: 0 };
     assert.deepEqual(values('life_state'), life);
-    assert.deepEqual(values('registry_up'), { '': 1 });
-    assert.deepEqual(values('registry_state'), { unknown: 0, up: 1, degraded: 0, down: 0 });
-    assert.deepEqual(values('registered'), { 'orders 10.0.0.9:8080': 1 });
+    assert.deepEqual(values('registry_up'), { [url]: 1 });
+    assert.deepEqual(values('registry_state'), {
+      [`${url} unknown`]: 0,
+      [`${url} up`]: 1,
+      [`${url} degraded`]: 0,
+      [`${url} down`]: 0,
+    });
+    assert.deepEqual(values('registered'), { [`orders 10.0.0.9:8080 ${url}`]: 1 });
     assert.deepEqual(values('healthy'), { 'orders 10.0.0.9:8080': 1 });
-    const heartbeats = { 'orders 10.0.0.9:8080 ok': 60, 'orders 10.0.0.9:8080 failed': 2 };
+    const heartbeats = {
+      [`orders 10.0.0.9:8080 ${url} ok`]: 60,
+      [`orders 10.0.0.9:8080 ${url} failed`]: 2,
+    };
     assert.deepEqual(values('heartbeats_total'), heartbeats);
-    assert.deepEqual(values('lease_losses_total'), { 'orders 10.0.0.9:8080': 1 });
+    assert.deepEqual(values('lease_losses_total'), { [`orders 10.0.0.9:8080 ${url}`]: 1 });
   });
 
   it('tells the lists and endpoints of the services in use', () => {

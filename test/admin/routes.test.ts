@@ -39,7 +39,6 @@ describe('the endpoints', () => {
         ...['name', 'version', 'pid', 'startedAt', 'uptimeMs', 'proxyUrl', 'adminUrl'].map(
           (key) => `.agent.${key}`,
         ),
-        '.agent.registryUrl',
         '.life.state',
         '.life.drain.cause',
         '.life.drain.elapsedMs',
@@ -48,17 +47,17 @@ describe('the endpoints', () => {
         '.life.drain.phases[].state',
         '.life.drain.phases[].durationMs',
         '.readiness.ready',
-        '.registry.url',
-        '.registry.state',
-        '.registry.stateAgeMs',
-        '.registry.lastError.code',
-        '.registry.lastError.message',
+        ...['url', 'registers', 'discovers', 'state', 'stateAgeMs'].map(
+          (key) => `.registries[].${key}`,
+        ),
+        '.registries[].lastError.code',
+        '.registries[].lastError.message',
         '.local[].service',
         '.local[].id',
         '.local[].address',
         '.local[].health.state',
-        ...['state', 'lastError', 'renewalsOk', 'renewalsFailed', 'losses'].map(
-          (key) => `.local[].lease.${key}`,
+        ...['registry', 'state', 'lastError', 'renewalsOk', 'renewalsFailed', 'losses'].map(
+          (key) => `.local[].leases[].${key}`,
         ),
         '.services[].service',
         '.services[].known',

@@ -12,16 +12,16 @@ const capabilities = {
 
 describe('leaseTiming', () => {
   it("is the registry's own unless it is configured", () => {
-    assert.deepEqual(leaseTiming({ url: 'file:' }, capabilities), {
+    assert.deepEqual(leaseTiming({}, capabilities), {
       ttlMs: 10_000,
       heartbeatMs: 3000,
     });
-    const given = { url: 'file:', ttlMs: 6000, heartbeatMs: 1000 };
+    const given = { ttlMs: 6000, heartbeatMs: 1000 };
     assert.deepEqual(leaseTiming(given, capabilities), { ttlMs: 6000, heartbeatMs: 1000 });
   });
 
   it('refuses a heartbeat that comes after the end of the lease', () => {
-    assert.throws(() => leaseTiming({ url: 'file:', heartbeatMs: 10_000 }, capabilities), {
+    assert.throws(() => leaseTiming({ heartbeatMs: 10_000 }, capabilities), {
       code: 'config_invalid',
       message: "--heartbeat 10s: must be shorter than the registry's TTL of 10s",
     });

@@ -20,7 +20,7 @@ async function warningsFor(cause: string | undefined): Promise<unknown[]> {
     probed.push(host);
     return Promise.resolve(cause);
   };
-  warnIfUnreachable({ instance: registered, lease }, prober, logger);
+  warnIfUnreachable({ instance: registered, leases: [lease] }, prober, logger);
   assert.deepEqual(probed, [], 'asked before it was registered');
   lease.acquire();
   await settle();

@@ -191,7 +191,7 @@ describe('status', () => {
     assert.match(text, /^registry {2}redis:\/\/:\*\*\*@127\.0\.0\.1:6379\/0 {2}up for 3m 10s$/m);
     assert.match(
       text,
-      /^orders +orders-1 +10\.0\.0\.9:8080 +healthy +active +60 ok, 2 failed +1$/m,
+      /^orders +orders-1 +10\.0\.0\.9:8080 +healthy +active +60 ok, 2 failed +1 +redis:$/m,
     );
     assert.match(text, /^payments +live 1s +1 in, 1 out +6 +1 +2 +4 +≤5ms +-$/m);
     assert.doesNotMatch(text, / $/m);
@@ -201,18 +201,22 @@ describe('status', () => {
     const view = fakeView({
       life: () => fakeDrain('lame_duck'),
       ready: () => ({ ready: false, reasons: ['the agent is draining'] }),
-      registry: () => ({
-        url: 'file:/x',
-        state: 'down',
-        stateAgeMs: 90_061_000,
-        lastError: { code: 'registry_unreachable', message: 'no such directory' },
-      }),
+      registries: () => [
+        {
+          url: 'file:/x',
+          registers: false,
+          discovers: true,
+          state: 'down',
+          stateAgeMs: 90_061_000,
+          lastError: { code: 'registry_unreachable', message: 'no such directory' },
+        },
+      ],
       localServices: () => [],
       usedServices: () => [],
     });
     const text = await run(view, (deps) => status(deps, {}));
     assert.match(text, /not ready: the agent is draining$/m);
-    assert.match(text, /down for 1d 1h: no such directory$/m);
+    assert.match(text, /down for 1d 1h, discovers only: no such directory$/m);
     assert.match(text, /^draining \(admin\) for 1s of 25s$/m);
     assert.match(text, /^lame_duck +active +1s$/m);
   });

@@ -45,7 +45,7 @@ describe('bad input', { concurrency: 2 }, () => {
   it('in a file, without its secrets', async (t) => {
     const path = await temporaryFile(t, 'a.yaml', 'registry: "redis://:hunter2@h x"\n');
     const ended = await outrigger(t, ['run', '--config', path]);
-    assertRefused(ended, /a\.yaml: registry: "redis:\/\/:\*\*\*@h x" is no registry URL/);
+    assertRefused(ended, /a\.yaml: registry\[0\]: "redis:\/\/:\*\*\*@h x" is no registry URL/);
   });
 });
 

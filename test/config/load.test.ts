@@ -13,7 +13,9 @@ describe('loadConfig', () => {
       { ...config, policies: { ...config.policies } },
       {
         services: [],
-        registry: { url: 'file:' },
+        registries: [{ url: 'file:', registers: true, discovers: true }],
+        combination: 'union',
+        lease: {},
         listen: { host: '127.0.0.1', port: 4140 },
         admin: { host: '127.0.0.1', port: 4190 },
         upstreamListeners: [],
@@ -88,7 +90,7 @@ describe('loadConfig', () => {
       flags: { ttl: '30s' },
       environment: { ...home, OUTRIGGER_TTL: '20s', OUTRIGGER_DRAIN_TIMEOUT: '21s' },
     });
-    assert.equal(config.registry.ttlMs, 30_000);
+    assert.equal(config.lease.ttlMs, 30_000);
     assert.equal(config.drain.timeoutMs, 21_000);
     assert.equal(config.log.level, 'debug');
     assert.deepEqual(config.admin, { host: '127.0.0.1', port: 5000 });
@@ -208,9 +210,9 @@ upstreams:
 
   it('derives the heartbeat from the ttl', async () => {
     const { config } = await load({ flags: { ttl: '10s' } });
-    assert.deepEqual(config.registry, { url: 'file:', ttlMs: 10_000, heartbeatMs: 3333 });
+    assert.deepEqual(config.lease, { ttlMs: 10_000, heartbeatMs: 3333 });
     const other = await load({ flags: { ttl: '10s', heartbeat: '9s' } });
-    assert.equal(other.config.registry.heartbeatMs, 9000);
+    assert.equal(other.config.lease.heartbeatMs, 9000);
   });
 
   it('knows where to keep its state', async () => {

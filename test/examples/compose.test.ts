@@ -48,7 +48,7 @@ describe('examples/compose/compose.yaml', () => {
     assert.deepEqual(Object.keys(containers).toSorted(), [...apps, ...agents, 'redis'].toSorted());
     for (const app of apps) {
       const { config } = await agentOf(app);
-      assert.equal(config.registry.url, 'redis://redis:6379');
+      assert.equal(config.registries[0]?.url, 'redis://redis:6379');
     }
   });
 

@@ -117,7 +117,7 @@ describe('examples/kubernetes/pod.yaml', () => {
   });
 
   it('finds the registry by its Service', async () => {
-    const { url } = (await agentConfig()).registry;
+    const url = (await agentConfig()).registries[0]?.url ?? '';
     const { hostname, port } = new URL(url);
     const service = document('Service', hostname).spec;
     assert.equal(String(service?.ports?.[0]?.port), port);

@@ -48,7 +48,7 @@ export async function loadRun(
     environment: { HOME: '/nonexistent', ...environment },
   });
   assert.deepEqual(warnings, []);
-  await checkRegistry(config.registry.url);
+  for (const { url } of config.registries) await checkRegistry(url);
   return config;
 }
 

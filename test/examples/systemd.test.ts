@@ -76,8 +76,8 @@ describe('examples/systemd', () => {
   });
 
   it('lets the agent write where it keeps things, in directories of its user alone', async () => {
-    const { registry, stateDirectory } = await agentConfig();
-    assert.equal(registry.url, `file:///run/${only(agent, 'Service.RuntimeDirectory')}`);
+    const { registries, stateDirectory } = await agentConfig();
+    assert.equal(registries[0]?.url, `file:///run/${only(agent, 'Service.RuntimeDirectory')}`);
     assert.equal(stateDirectory, `/var/lib/${only(agent, 'Service.StateDirectory')}`);
     assert.equal(only(agent, 'Service.RuntimeDirectoryMode'), '0700');
     assert.equal(only(agent, 'Service.RuntimeDirectoryPreserve'), 'yes');

@@ -39,7 +39,10 @@ describe('Registrar', () => {
     const random = seededRandom(1);
     const registry = new Registry({ driver, clock, random, logger: silentLogger });
     lease = registry.lease(instanceOf('a'), { ttlMs: 10_000, heartbeatMs: 3000 });
-    registrar = new Registrar({ lease, health, logger: silentLogger }, { serviceName: 'payments' });
+    registrar = new Registrar(
+      { leases: [lease], health, logger: silentLogger },
+      { serviceName: 'payments' },
+    );
   });
 
   it('registers when the app becomes healthy and not before', async () => {

@@ -9,6 +9,8 @@ import type {
 import { Histogram } from '../../src/core/histogram.ts';
 import type { Instance } from '../../src/core/instance.ts';
 
+const fakeRegistryUrl = 'redis://:***@127.0.0.1:6379/0';
+
 /** The view with some answers replaced. */
 export function fakeView(replaced: Partial<AgentView> = {}): AgentView {
   return {
@@ -20,23 +22,35 @@ export function fakeView(replaced: Partial<AgentView> = {}): AgentView {
       uptimeMs: 192_000,
       proxyUrl: 'http://127.0.0.1:4140',
       adminUrl: 'http://127.0.0.1:4190',
-      registryUrl: 'redis://:***@127.0.0.1:6379/0',
     }),
     life: () => ({ state: 'running', drain: null }),
     ready: () => ({ ready: true, reasons: [] }),
-    registry: () => ({
-      url: 'redis://:***@127.0.0.1:6379/0',
-      state: 'up',
-      stateAgeMs: 190_000,
-      lastError: { code: 'registry_unreachable', message: 'connection refused' },
-    }),
+    registries: () => [
+      {
+        url: fakeRegistryUrl,
+        registers: true,
+        discovers: true,
+        state: 'up',
+        stateAgeMs: 190_000,
+        lastError: { code: 'registry_unreachable', message: 'connection refused' },
+      },
+    ],
     localServices: () => [
       {
         service: 'orders',
         id: 'orders-1',
         address: '10.0.0.9:8080',
         health: { state: 'healthy', failing: [] },
-        lease: { state: 'active', lastError: null, renewalsOk: 60, renewalsFailed: 2, losses: 1 },
+        leases: [
+          {
+            registry: fakeRegistryUrl,
+            state: 'active',
+            lastError: null,
+            renewalsOk: 60,
+            renewalsFailed: 2,
+            losses: 1,
+          },
+        ],
       },
     ],
     usedServices: () => [fakeUse()],

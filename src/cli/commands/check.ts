@@ -41,7 +41,7 @@ export function registerCheck(program: Command, appCommand: readonly string[]): 
 
 async function check(sources: ConfigSources, { json }: CheckOptions): Promise<void> {
   const loaded = await loadConfig(sources);
-  await checkRegistryUrl(loaded.config.registry.url);
+  for (const { url } of loaded.config.registries) await checkRegistryUrl(url);
   for (const { probes, port } of loaded.config.services) {
     for (const probe of probes) createProbe(probe, { port });
   }

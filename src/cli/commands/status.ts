@@ -1,7 +1,12 @@
 // `outrigger status`: the running agent on one screen.
 import type { Command } from 'commander';
 import type { StatusDocument, UseSummaryDocument } from '../../admin/documents.ts';
-import type { DrainStatus, LocalServiceStatus, RegistryStatus } from '../../admin/view.ts';
+import type {
+  DrainStatus,
+  LeaseStatus,
+  LocalServiceStatus,
+  RegistryStatus,
+} from '../../admin/view.ts';
 import {
   adminOption,
   clientDeps,
@@ -46,7 +51,7 @@ function formatStatus(output: Output, document: StatusDocument): string {
 }
 
 function formatAgent(output: Output, document: StatusDocument): string {
-  const { agent, life, readiness, registry } = document;
+  const { agent, life, readiness, registries } = document;
   const ready = readiness.ready
     ? paint(output, 'ready', 'good')
     : paint(output, printable(`not ready: ${readiness.reasons.join('; ')}`), 'bad');
@@ -56,14 +61,25 @@ function formatAgent(output: Output, document: StatusDocument): string {
     `${name}  outrigger ${printable(agent.version)}, ${process}, ${life.state}, ${ready}`,
     `proxy     ${printable(agent.proxyUrl)}`,
     `admin     ${printable(agent.adminUrl)}`,
-    `registry  ${printable(registry.url)}  ${formatRegistryState(output, registry)}`,
+    ...registries.map(
+      (registry) =>
+        `registry  ${printable(registry.url)}  ${formatRegistryState(output, registry)}`,
+    ),
     '',
   ].join('\n');
 }
 
 function formatRegistryState(output: Output, registry: RegistryStatus): string {
-  const { state, stateAgeMs, lastError } = registry;
-  const text = `${state} for ${formatAge(stateAgeMs)}`;
+  const { state, stateAgeMs, lastError, registers, discovers } = registry;
+  const use =
+    registers && discovers
+      ? ''
+      : registers
+        ? ', registers only'
+        : discovers
+          ? ', discovers only'
+          : ', not used';
+  const text = `${state} for ${formatAge(stateAgeMs)}${use}`;
   if (state === 'up') return paint(output, text, 'good');
   const cause = lastError === null ? '' : `: ${lastError.message}`;
   return paint(output, printable(text + cause), state === 'unknown' ? 'plain' : 'bad');
@@ -81,17 +97,32 @@ function formatDrain(output: Output, drain: DrainStatus): string {
 }
 
 function formatLocal(output: Output, local: readonly LocalServiceStatus[]): string {
-  const rows = local.map(({ service, id, address, health, lease }) => [
-    { text: service, tone: 'bold' as const },
-    id,
-    address,
-    healthCell(health),
-    leaseCell(lease),
-    `${lease.renewalsOk} ok, ${lease.renewalsFailed} failed`,
-    String(lease.losses),
-  ]);
-  const head = ['REGISTERS', 'INSTANCE', 'ADDRESS', 'HEALTH', 'LEASE', 'HEARTBEATS', 'LOSSES'];
+  const rows = local.flatMap(({ service, id, address, health, leases }) => {
+    const common = [{ text: service, tone: 'bold' as const }, id, address, healthCell(health)];
+    if (leases.length === 0) return [[...common, 'by others', '-', '-', '-']];
+    return leases.map((lease) => [
+      ...common,
+      leaseCell(lease),
+      `${lease.renewalsOk} ok, ${lease.renewalsFailed} failed`,
+      String(lease.losses),
+      schemeOf(lease.registry),
+    ]);
+  });
+  const head = [
+    'REGISTERS',
+    'INSTANCE',
+    'ADDRESS',
+    'HEALTH',
+    'LEASE',
+    'HEARTBEATS',
+    'LOSSES',
+    'IN',
+  ];
   return formatTable(output, head, rows);
+}
+
+function schemeOf(url: string): string {
+  return url.slice(0, url.indexOf(':') + 1);
 }
 
 function healthCell({ state, failing }: LocalServiceStatus['health']): Cell {
@@ -104,7 +135,7 @@ function healthCell({ state, failing }: LocalServiceStatus['health']): Cell {
   return { text: causes === '' ? state : `${state} (${causes})`, tone: tones[state] };
 }
 
-function leaseCell({ state, lastError }: LocalServiceStatus['lease']): Cell {
+function leaseCell({ state, lastError }: LeaseStatus): Cell {
   if (lastError !== null) return { text: `${state} (${lastError.message})`, tone: 'bad' };
   return { text: state, tone: state === 'active' ? 'good' : 'plain' };
 }

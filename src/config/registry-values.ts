@@ -1,0 +1,42 @@
+// A registry as it is written: its URL, with what the agent uses it for.
+import type { RegistryConfig } from './config.ts';
+import { scalarText, value, type Schema } from './values.ts';
+
+/**
+ * `redis://host:6379`, `eureka://host:8761/eureka?register=off` or `…?discover=off`. These two parameters are the agent's; the
+ * rest of the URL is the driver's.
+ */
+export const registryUrl: Schema<RegistryConfig> = value((given) => {
+  const written = scalarText(given);
+  if (!/^[a-z][a-z0-9+.-]*:\S*$/i.test(written)) {
+    return { refusal: 'is no registry URL; allowed is a URL such as file: or redis://host:6379' };
+  }
+  const at = written.indexOf('?');
+  if (at < 0) return { value: { url: written, registers: true, discovers: true } };
+  const parameters = written.slice(at + 1).split('&');
+  const rest = parameters.filter((parameter) => !isUse(parameter));
+  const isOff = (name: string): boolean =>
+    parameters.some(
+      (parameter) => isUse(parameter) && parameter.startsWith(`${name}=`) && saysOff(parameter),
+    );
+  const [registers, discovers] = [!isOff('register'), !isOff('discover')];
+  if (!registers && !discovers) return { refusal: 'has both register and discover off' };
+  const query = rest.length === 0 ? '' : `?${rest.join('&')}`;
+  return { value: { url: written.slice(0, at) + query, registers, discovers } };
+});
+
+/** Some drivers have further values of `register` of their own, which stay in the URL. */
+function isUse(parameter: string): boolean {
+  return /^(?:register|discover)=(?:on|off|true|false|1|0)$/.test(parameter);
+}
+
+function saysOff(parameter: string): boolean {
+  return /=(?:off|false|0)$/.test(parameter);
+}
+
+/** The same URL with its use, for people: without what is the default. */
+export function writeRegistryUrl({ url, registers, discovers }: RegistryConfig): string {
+  const uses = [...(registers ? [] : ['register=off']), ...(discovers ? [] : ['discover=off'])];
+  if (uses.length === 0) return url;
+  return `${url}${url.includes('?') ? '&' : '?'}${uses.join('&')}`;
+}
