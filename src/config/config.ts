@@ -24,6 +24,8 @@ export interface Config {
   readonly suffixes: readonly string[];
   /** Lets requests to hosts that are no service through to the network. */
   readonly passthrough: boolean;
+  /** Undefined answers no DNS queries. */
+  readonly dns?: DnsConfig;
   readonly drain: DrainConfig;
   readonly log: { readonly level: LogLevel; readonly format: 'json' | 'pretty' };
   /** The supervised app's command, if there is one. */
@@ -97,6 +99,13 @@ export interface UpstreamListenerConfig {
   readonly service: string;
   readonly protocol: 'http' | 'tcp';
   readonly on: { readonly address: Address } | { readonly path: string };
+}
+
+export interface DnsConfig {
+  /** For UDP and TCP; port 0 is any free one. */
+  readonly address: Address;
+  /** In lower case, without a dot at its end. */
+  readonly domain: string;
 }
 
 export interface DrainConfig {

@@ -148,6 +148,8 @@ function agentRows(config: Config): readonly Row[] {
     ['ownHosts', config.ownHosts],
     ['suffixes', config.suffixes],
     ['passthrough', config.passthrough],
+    ['dns', config.dns === undefined ? undefined : formatAddress(config.dns.address)],
+    ['dnsDomain', config.dns?.domain],
     ['admin', formatAddress(config.admin)],
     ['waitFor', config.waitFor],
     ['drainDelay', optionalTime(drain.delayMs)],

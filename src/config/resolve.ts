@@ -26,6 +26,9 @@ export function resolveConfig(given: ReadValues): Config {
     ownHosts: unique(values.ownHosts ?? []),
     suffixes: unique(values.suffixes ?? []),
     passthrough: need(values.passthrough),
+    ...(values.dns !== undefined && {
+      dns: { address: values.dns, domain: need(values.dnsDomain) },
+    }),
     drain: resolveDrain(given),
     log: { level: need(values.logLevel), format: need(values.logFormat) },
     command: given.command,
@@ -124,6 +127,7 @@ function refuseSharedPlaces(config: Config, { where }: ReadValues): void {
   };
   takeAddress(config.listen, where('listen'));
   takeAddress(config.admin, where('admin'));
+  if (config.dns !== undefined) takeAddress(config.dns.address, where('dns'));
   for (const { service, on } of config.upstreamListeners) {
     const owner = `${where(formatPath(['upstreams', service, 'listen']))} (${service})`;
     if ('path' in on) take(resolve(on.path), owner);

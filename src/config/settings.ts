@@ -274,6 +274,20 @@ const settings = {
     default: 'false',
     help: 'let requests to hosts that are no service through to the network',
   },
+  dns: {
+    schema: listenAddress,
+    group: 'Proxy',
+    argument: 'HOST:PORT',
+    help: 'answer DNS queries for services there, over UDP and TCP',
+    defaultText: 'no DNS',
+  },
+  dnsDomain: {
+    schema: hostName,
+    group: 'Proxy',
+    argument: 'DOMAIN',
+    default: 'outrigger',
+    help: 'domain of the DNS names: payments.outrigger, _payments._tcp.outrigger',
+  },
   admin: {
     schema: listenAddress,
     group: 'Agent',

@@ -67,7 +67,7 @@ export class Fleet {
   readonly #agents: AgentProcess[] = [];
 
   /** Everything that the fleet started ends with the test. */
-  constructor(t: TestContext) {
+  constructor(t: Pick<TestContext, 'after'>) {
     t.after(async () => {
       await Promise.all(this.#agents.map((agent) => agent.kill()));
       rmSync(this.directory, { recursive: true, force: true, maxRetries: 10 });

@@ -62,7 +62,7 @@ export class Load {
   sent = 0;
 
   /** `call` makes the request of a number. Ends with the test at the latest. */
-  constructor(t: TestContext, perSecond: number, call: (number: number) => Call) {
+  constructor(t: Pick<TestContext, 'after'>, perSecond: number, call: (number: number) => Call) {
     t.after(() => this.stop());
     this.#call = call;
     const startedAtMs = performance.now();

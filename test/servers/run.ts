@@ -1,0 +1,160 @@
+// All tests that need a registry server of their own, one registry after another, and a table of what they showed.
+//
+//   npm run test:servers [-- NAME...]
+import { spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { basename, join } from 'node:path';
+import type { Figures } from './figures.ts';
+import { registryTable, type RegistryEntry } from './table.ts';
+
+interface Outcome {
+  readonly passed: number;
+  readonly failed: number;
+}
+
+interface Row {
+  readonly name: string;
+  readonly contract: Outcome;
+  readonly further: Outcome;
+  /** Of registries that we register in; a failed measurement is a failure. */
+  readonly figures: Figures | 'failed' | 'none';
+}
+
+const serverTest = /\.server-test\.ts$/;
+const directory = mkdtempSync(join(tmpdir(), 'outrigger-servers-'));
+
+async function runEntry(entry: RegistryEntry): Promise<Row> {
+  const isContract = (path: string): boolean => path.startsWith('test/contract/');
+  const files = testFilesOf(entry);
+  const contract = await runTests(files.filter(isContract));
+  const further = await runTests(files.filter((path) => !isContract(path)));
+  const figures = entry.backend === undefined ? 'none' : await measure(entry.name);
+  return { name: entry.name, contract, further, figures };
+}
+
+/** Files are named after their registry: `consul.server-test.ts`, `consul-foreign.server-test.ts`. */
+function testFilesOf({ name }: RegistryEntry): readonly string[] {
+  const ofOthers = registryTable.filter((other) => other.name.startsWith(`${name}-`));
+  return allTestFiles.filter((path) => {
+    const file = basename(path);
+    const isOf = (prefix: string): boolean =>
+      file.startsWith(`${prefix}.`) || file.startsWith(`${prefix}-`);
+    return isOf(name) && !ofOthers.some((other) => isOf(other.name));
+  });
+}
+
+const allTestFiles: readonly string[] = readdirSync('test', { recursive: true, encoding: 'utf8' })
+  .map((path) => join('test', path))
+  .filter((path) => serverTest.test(path) || /^test\/contract\/[^/]*\.test\.ts$/.test(path))
+  .sort();
+
+async function runTests(files: readonly string[]): Promise<Outcome> {
+  if (files.length === 0) return { passed: 0, failed: 0 };
+  const report = join(directory, 'report.tap');
+  const code = await run([
+    '--test',
+    '--test-concurrency=1',
+    ...['--test-reporter=spec', '--test-reporter-destination=stdout'],
+    ...['--test-reporter=tap', `--test-reporter-destination=${report}`],
+    ...files,
+  ]);
+  const text = readFileSync(report, 'utf8');
+  const count = (what: string): number =>
+    Number(new RegExp(`^# ${what} (\\d+)$`, 'm').exec(text)?.[1] ?? 0);
+  const failed = count('fail') + count('cancelled');
+  // A file that cannot be loaded fails without a count.
+  return { passed: count('pass'), failed: code !== 0 && failed === 0 ? 1 : failed };
+}
+
+async function measure(name: string): Promise<Figures | 'failed'> {
+  const lines: string[] = [];
+  const code = await run(['test/servers/figures.ts', name], lines);
+  return code === 0 ? (JSON.parse(lines.join('')) as Figures) : 'failed';
+}
+
+async function run(args: readonly string[], lines?: string[]): Promise<number | null> {
+  const child = spawn(process.execPath, ['--import', 'tsx', ...args], {
+    stdio: ['ignore', lines === undefined ? 'inherit' : 'pipe', 'inherit'],
+  });
+  child.stdout?.setEncoding('utf8').on('data', (text: string) => lines?.push(text));
+  const [code] = (await once(child, 'close')) as [number | null];
+  return code;
+}
+
+function printTable(rows: readonly Row[]): void {
+  const head = [
+    'registry',
+    'server',
+    'contract',
+    'further',
+    'routable ms',
+    'p99',
+    'crash → gone',
+    'outage',
+  ];
+  const cells = rows.map(({ name, contract, further, figures }) => [
+    name,
+    typeof figures === 'string' ? '' : figures.version,
+    ...[contract, further].map(({ passed, failed }) => `${passed}/${passed + failed}`),
+    ...figureCells(figures),
+  ]);
+  const widths = head.map((_, at) =>
+    Math.max(...[head, ...cells].map((row) => row[at]?.length ?? 0)),
+  );
+  console.log();
+  for (const row of [head, ...cells]) {
+    console.log(
+      row
+        .map((text, at) => text.padEnd(widths[at] ?? 0))
+        .join('  ')
+        .trimEnd(),
+    );
+  }
+}
+
+function figureCells(figures: Row['figures']): readonly string[] {
+  if (figures === 'none') return ['–', '–', '–', '–'];
+  if (figures === 'failed') return ['failed', '', '', ''];
+  const seconds = (durationMs: number): string => `${(durationMs / 1000).toFixed(1)} s`;
+  return [
+    figures.registeredMedianMs.toFixed(1),
+    figures.registeredP99Ms.toFixed(1),
+    `${seconds(figures.crashMs)} (ttl ${seconds(figures.ttlMs)})`,
+    `${seconds(figures.outageMs)}: ${figures.failures} of ${figures.calls} calls failed`,
+  ];
+}
+
+async function main(): Promise<void> {
+  const asked = process.argv.slice(2);
+  const unknown = asked.filter((name) => !registryTable.some((entry) => entry.name === name));
+  if (unknown.length > 0) throw new Error(`not in the table: ${unknown.join(', ')}`);
+  const rows: Row[] = [];
+  const leftOut: string[] = [];
+  for (const entry of registryTable) {
+    if (asked.length > 0 && !asked.includes(entry.name)) continue;
+    const reason = await entry.unavailable();
+    // Under CI nothing may be left out unseen.
+    if (reason !== undefined && process.env['CI'] === 'true') throw new Error(reason);
+    if (reason === undefined) rows.push(await runEntry(entry));
+    else leftOut.push(`left out: ${entry.name}: ${reason}`);
+  }
+  printTable(rows);
+  for (const line of leftOut) console.log(line);
+  const sum = (part: keyof Outcome): number =>
+    rows.reduce((total, row) => total + row.contract[part] + row.further[part], 0);
+  const measurementsFailed = rows.filter(({ figures }) => figures === 'failed').length;
+  const callsFailed = rows.filter(
+    ({ figures }) => typeof figures !== 'string' && figures.failures > 0,
+  ).length;
+  const failed = sum('failed') + measurementsFailed + callsFailed;
+  console.log(`\n${sum('passed')} passed, ${failed} failed`);
+  process.exitCode = failed === 0 ? 0 : 1;
+}
+
+try {
+  await main();
+} finally {
+  rmSync(directory, { recursive: true, force: true });
+}
