@@ -24,6 +24,8 @@ export interface Config {
   readonly suffixes: readonly string[];
   /** Lets requests to hosts that are no service through to the network. */
   readonly passthrough: boolean;
+  /** Plain requests are carried by the fast lane. */
+  readonly fastLane: boolean;
   /** Undefined answers no DNS queries. */
   readonly dns?: DnsConfig;
   readonly drain: DrainConfig;

@@ -148,6 +148,7 @@ function agentRows(config: Config): readonly Row[] {
     ['ownHosts', config.ownHosts],
     ['suffixes', config.suffixes],
     ['passthrough', config.passthrough],
+    ['fastLane', config.fastLane],
     ['dns', config.dns === undefined ? undefined : formatAddress(config.dns.address)],
     ['dnsDomain', config.dns?.domain],
     ['admin', formatAddress(config.admin)],

@@ -26,6 +26,7 @@ export function resolveConfig(given: ReadValues): Config {
     ownHosts: unique(values.ownHosts ?? []),
     suffixes: unique(values.suffixes ?? []),
     passthrough: need(values.passthrough),
+    fastLane: need(values.fastLane),
     ...(values.dns !== undefined && {
       dns: { address: values.dns, domain: need(values.dnsDomain) },
     }),

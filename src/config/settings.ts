@@ -274,6 +274,12 @@ const settings = {
     default: 'false',
     help: 'let requests to hosts that are no service through to the network',
   },
+  fastLane: {
+    schema: onOff,
+    group: 'Proxy',
+    default: 'true',
+    help: 'carry plain HTTP requests by the shortest way; false: all through the general one',
+  },
   dns: {
     schema: listenAddress,
     group: 'Proxy',

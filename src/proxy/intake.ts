@@ -35,6 +35,19 @@ export interface IntakeDeps {
   readonly isDraining: () => boolean;
 }
 
+/** A request's head and where it arrived, whichever parser read it. */
+export interface Arrived {
+  readonly method: string;
+  readonly target: string;
+  readonly httpVersion: string;
+  /** Names and values in turn. */
+  readonly rawHeaders: readonly string[];
+  readonly host: string | undefined;
+  /** Undefined on a unix socket. */
+  readonly localAddress: string | undefined;
+  readonly localPort: number | undefined;
+}
+
 /** A request that may be forwarded. */
 export interface Call {
   readonly kind: 'call';
@@ -58,28 +71,24 @@ export class Intake {
 
   /** `listenerService`: the service that the listener belongs to, if it belongs to one. */
   admit(req: IncomingMessage, listenerService: string | undefined): Call | Refused {
-    const ambiguity = refuseAmbiguous(req);
+    const { method = '', url: target = '', httpVersion, rawHeaders } = req;
+    const { host } = req.headers;
+    const { localAddress, localPort } = req.socket;
+    const ambiguity = refuseAmbiguous({ method, target, httpVersion, rawHeaders });
     if (ambiguity !== undefined) return this.#refuse('bad_request', ambiguity);
-    if (isLoop(req.rawHeaders))
+    const arrived = { method, target, httpVersion, rawHeaders, host, localAddress, localPort };
+    return this.admitSound(arrived, listenerService);
+  }
+
+  /** The same for a request that is known to be sound, as `refuseAmbiguous` has it. */
+  admitSound(arrived: Arrived, listenerService: string | undefined): Call | Refused {
+    const { method, rawHeaders, host } = arrived;
+    if (isLoop(rawHeaders))
       return this.#refuse('bad_request', 'the request runs in a loop of agents');
-    const decided = route(
-      {
-        method: req.method ?? '',
-        target: req.url ?? '',
-        rawHeaders: req.rawHeaders,
-        host: req.headers.host,
-        listenerService,
-        localAddress: req.socket.localAddress,
-        localPort: req.socket.localPort,
-      },
-      this.#deps.names,
-    );
+    const decided = route({ ...arrived, listenerService }, this.#deps.names);
     if (decided.kind === 'refusal') return this.#refuse(decided.reason, decided.detail);
-    return this.#begin(decided, {
-      method: req.method ?? '',
-      idempotencyKey: valueOf(req.rawHeaders, 'idempotency-key') !== undefined,
-      host: req.headers.host,
-    });
+    const idempotencyKey = valueOf(rawHeaders, 'idempotency-key') !== undefined;
+    return this.#begin(decided, { method, idempotencyKey, host });
   }
 
   /** A request that would keep its connection for as long as it likes; a draining agent takes none of these. */

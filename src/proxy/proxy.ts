@@ -4,6 +4,8 @@ import type { Clock } from '../core/clock.ts';
 import type { Component } from '../core/component.ts';
 import type { Logger } from '../core/logger.ts';
 import type { Random } from '../core/random.ts';
+import { FastLane } from './carriers/fast/fast-lane.ts';
+import { InstancePools } from './carriers/fast/instance-pools.ts';
 import { HttpCarrier } from './carriers/http.ts';
 import { TunnelCarrier } from './carriers/tunnel.ts';
 import { UpgradeCarrier } from './carriers/upgrade.ts';
@@ -33,6 +35,8 @@ export interface ProxyOptions extends NamesOptions {
   readonly upstreamListeners: readonly UpstreamListener[];
   /** Client connections at once, over all listeners; one more is closed as soon as it comes. */
   readonly connectionsMax: number;
+  /** Plain requests are carried by the fast lane; off, all go through the general carrier. */
+  readonly fastLane: boolean;
 }
 
 interface UpstreamListener {
@@ -64,6 +68,9 @@ export class Proxy implements Component {
       http: new HttpCarrier({ intake, pools: this.#pools, clock, random, isDraining }),
       upgrade: new UpgradeCarrier({ ...dialling, intake, random }),
       tunnel: new TunnelCarrier({ ...dialling, intake }),
+      fastLane: options.fastLane
+        ? new FastLane({ intake, pools: new InstancePools(dialling), clock, random, isDraining })
+        : undefined,
     };
   }
 
@@ -109,6 +116,7 @@ export class Proxy implements Component {
     if (this.#phase !== 'serving') return;
     this.#phase = 'draining';
     this.#carriers.upgrade.drain();
+    this.#carriers.fastLane?.drain();
     const emptied = Promise.all(this.#listeners.map((listener) => listener.drain()));
     const giveUp = new AbortController();
     const late = this.#deps.clock.sleep(timeoutMs, giveUp.signal).then(
@@ -125,6 +133,7 @@ export class Proxy implements Component {
   async close(): Promise<void> {
     this.#phase = 'closed';
     await Promise.all(this.#listeners.map((listener) => listener.close()));
+    this.#carriers.fastLane?.close();
     this.#pools.close();
   }
 

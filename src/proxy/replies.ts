@@ -33,11 +33,17 @@ export function sendRefusal(res: ServerResponse, refusal: Refusal, close: boolea
 
 /** Answers on a connection that is no longer HTTP to Node (CONNECT, upgrades, unreadable requests), and ends it. */
 export function endWithRefusal(socket: Duplex, refusal: Refusal): void {
-  const { status, headers, body } = answer(refusal, true);
+  socket.end(refusalBytes(refusal, true));
+}
+
+/** The whole answer as it goes over the wire. `headOnly`: the request was HEAD. */
+export function refusalBytes(refusal: Refusal, close: boolean, headOnly = false): Buffer {
+  const { status, headers, body } = answer(refusal, close);
   let head = `HTTP/1.1 ${status} ${STATUS_CODES[status] ?? ''}\r\n`;
   for (let index = 0; index < headers.length; index += 2)
     head += `${headers[index] ?? ''}: ${headers[index + 1] ?? ''}\r\n`;
-  socket.end(Buffer.concat([Buffer.from(`${head}\r\n`, 'latin1'), body]));
+  const bytes = Buffer.from(`${head}\r\n`, 'latin1');
+  return headOnly ? bytes : Buffer.concat([bytes, body]);
 }
 
 function answer(refusal: Refusal, close: boolean): Answer {

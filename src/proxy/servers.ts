@@ -4,9 +4,10 @@ import {
   type IncomingMessage,
   type Server as HttpServer,
 } from 'node:http';
-import { createServer as createTcpServer, type Server as TcpServer } from 'node:net';
+import { createServer as createTcpServer, type Server as TcpServer, type Socket } from 'node:net';
 import type { Duplex } from 'node:stream';
 import { systemCodeOf } from '../core/errors.ts';
+import type { FastLane } from './carriers/fast/fast-lane.ts';
 import type { HttpCarrier } from './carriers/http.ts';
 import type { TunnelCarrier } from './carriers/tunnel.ts';
 import type { UpgradeCarrier } from './carriers/upgrade.ts';
@@ -17,6 +18,8 @@ export interface Carriers {
   readonly http: HttpCarrier;
   readonly upgrade: UpgradeCarrier;
   readonly tunnel: TunnelCarrier;
+  /** Where connections begin; undefined: the general carrier has them all. */
+  readonly fastLane: FastLane | undefined;
 }
 
 const headBytesMax = 65_536;
@@ -65,7 +68,18 @@ export function httpServer(carriers: Carriers, listenerService: string | undefin
     else carriers.upgrade.handle(req, head, listenerService);
   });
   server.on('clientError', refuseUnreadable);
+  if (carriers.fastLane !== undefined) putBefore(server, carriers.fastLane, listenerService);
   return server;
+}
+
+/** Lets the lane have every connection first. The server's own listener, which begins to parse, gets what the lane leaves. */
+function putBefore(server: HttpServer, lane: FastLane, listenerService: string | undefined): void {
+  const own = server.listeners('connection');
+  server.removeAllListeners('connection');
+  const general = (socket: Socket): void => {
+    for (const listener of own) listener.call(server, socket);
+  };
+  server.on('connection', (socket) => lane.take(socket, listenerService, general));
 }
 
 /** A server for any TCP protocol. */

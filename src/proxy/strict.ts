@@ -1,10 +1,10 @@
 // Refuses requests that Node's parser accepts and that two parsers could read in two ways.
 import { parseAuthority, splitAbsolute } from './authority.ts';
 
-/** The parts of an incoming request that are judged; IncomingMessage has them. */
+/** The parts of an incoming request that are judged. */
 export interface RequestHead {
-  readonly method?: string | undefined;
-  readonly url?: string | undefined;
+  readonly method: string;
+  readonly target: string;
   readonly httpVersion: string;
   /** Names and values in turn. */
   readonly rawHeaders: readonly string[];
@@ -15,7 +15,7 @@ const targetPattern = /^[\x21\x22\x24-\x7e]+$/;
 
 /** Why the request must be answered with 400, or undefined when it is sound. */
 export function refuseAmbiguous(request: RequestHead): string | undefined {
-  const { method = '', url: target = '' } = request;
+  const { method, target } = request;
   const found = readFraming(request.rawHeaders);
   return refuseTarget(method, target) ?? refuseHost(request, found) ?? refuseFraming(found);
 }
@@ -59,7 +59,7 @@ function refuseHost(request: RequestHead, { hosts }: Framing): string | undefine
     return request.httpVersion === '1.0' ? undefined : 'the Host header is missing';
   const authority = parseAuthority(host);
   if (authority === undefined) return 'the Host header is not a plain host and port';
-  const absolute = splitAbsolute(request.url ?? '');
+  const absolute = splitAbsolute(request.target);
   if (request.method === 'CONNECT' || absolute === undefined) return undefined;
   const target = parseAuthority(absolute.authority);
   if (target === undefined) return 'the authority of the target is not a plain host and port';

@@ -24,6 +24,7 @@ describe('loadConfig', () => {
         ownHosts: [],
         suffixes: ['.localhost', '.svc'],
         passthrough: false,
+        fastLane: true,
         drain: { timeoutMs: 25_000 },
         log: { level: 'info', format: 'json' },
         command: [],

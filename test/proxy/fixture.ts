@@ -75,6 +75,7 @@ export class ProxyFixture {
         suffixes: ['.localhost', '.svc'],
         ownHosts: ['agent.example'],
         passthrough: false,
+        fastLane: process.env['OUTRIGGER_FAST_LANE'] !== 'false',
         ...proxy,
       },
     );

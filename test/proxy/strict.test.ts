@@ -4,7 +4,7 @@ import { refuseAmbiguous } from '../../src/proxy/strict.ts';
 import { byteOrigin, RawClient, roundTrip, startProxy } from './fixture.ts';
 
 function judge(target: string, rawHeaders: string[], method = 'GET', httpVersion = '1.1') {
-  return refuseAmbiguous({ method, url: target, httpVersion, rawHeaders });
+  return refuseAmbiguous({ method, target, httpVersion, rawHeaders });
 }
 
 describe('refuseAmbiguous', () => {

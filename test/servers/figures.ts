@@ -89,7 +89,7 @@ async function measureOutage(
   const outageMs = backend.ttlMs * 1.5;
   const registry = await backend.open({ own: true });
   try {
-    const fleet = new Fleet(t as ConstructorParameters<typeof Fleet>[0]);
+    const fleet = new Fleet(t);
     const flags = ['--ttl', `${backend.ttlMs}ms`, '--heartbeat', `${backend.heartbeatMs}ms`];
     const agent = { registry: registry.url, flags };
     const [caller] = await Promise.all([
@@ -97,7 +97,7 @@ async function measureOutage(
       fleet.startRegistered({ ...agent, service: 'payments', name: 'payments-1' }),
       fleet.startRegistered({ ...agent, service: 'payments', name: 'payments-2' }),
     ]);
-    const load = new Load(t as ConstructorParameters<typeof Load>[0], callsPerSecond, () => ({
+    const load = new Load(t, callsPerSecond, () => ({
       port: caller.proxyPort,
       path: '/payments/',
     }));

@@ -1,0 +1,247 @@
+// One client's connection on the fast lane: its requests one after another, until one is in doubt.
+import type { Socket } from 'node:net';
+import { refusalBytes } from '../../replies.ts';
+import { FastCall, type CallClient } from './fast-call.ts';
+import type { LaneDeps } from './lane-deps.ts';
+import { readRequest, type CanonicalRequest } from './request-head.ts';
+
+export interface ClientConnectionEvents {
+  /** The connection goes to the general carrier, which reads these bytes first. */
+  stepAside(socket: Socket, bytes: Buffer | undefined): void;
+  closed(): void;
+}
+
+export interface ClientConnectionOptions {
+  /** The service that the listener belongs to, if it belongs to one. */
+  readonly listenerService: string | undefined;
+}
+
+/** As long as on the general lane: longer than any client keeps an idle connection. */
+const idleTimeoutMs = 120_000;
+/** A client that stops in the middle of a body is let go after this time. */
+const bodyIdleTimeoutMs = 60_000;
+/** A request that came while another was being answered waits; the client may send this much meanwhile. */
+const waitingBytesMax = 65_536;
+
+type State =
+  | { readonly kind: 'idle' }
+  | { readonly kind: 'calling'; readonly call: FastCall }
+  /** The reply was there before the end of the request's body, the rest of which is thrown away. */
+  | { readonly kind: 'discarding'; readonly call: FastCall }
+  | { readonly kind: 'over' };
+
+const idle: State = { kind: 'idle' };
+const over: State = { kind: 'over' };
+
+export class ClientConnection implements CallClient {
+  readonly #deps: LaneDeps;
+  readonly #socket: Socket;
+  readonly #options: ClientConnectionOptions;
+  readonly #events: ClientConnectionEvents;
+  readonly address: string | undefined;
+  #state: State = idle;
+  /** What came before its turn. */
+  #waiting: Buffer | undefined;
+  #lastRequest = false;
+  #bodyHeld = false;
+  /** Monotonic ms of the last byte from the client. */
+  #heardAtMs: number;
+
+  constructor(
+    deps: LaneDeps,
+    socket: Socket,
+    options: ClientConnectionOptions,
+    events: ClientConnectionEvents,
+  ) {
+    this.#deps = deps;
+    this.#socket = socket;
+    this.#options = options;
+    this.#events = events;
+    this.address = socket.remoteAddress;
+    this.#heardAtMs = deps.clock.nowMs();
+  }
+
+  /** Reads from now on. */
+  start(): void {
+    this.#socket.on('data', this.#onData).on('end', this.#onEnd);
+    this.#socket.on('drain', this.#onDrain).on('close', this.#onClose);
+  }
+
+  get closing(): boolean {
+    return this.#lastRequest || this.#deps.isDraining();
+  }
+
+  write(bytes: string | Buffer): boolean {
+    return this.#socket.destroyed || this.#socket.write(bytes, 'latin1');
+  }
+
+  holdBody(hold: boolean): void {
+    if (hold === this.#bodyHeld) return;
+    this.#bodyHeld = hold;
+    if (hold) this.#socket.pause();
+    else this.#socket.resume();
+  }
+
+  over(): void {
+    if (this.#state.kind !== 'calling') return;
+    const { call } = this.#state;
+    if (this.closing) this.#endAfterReply();
+    else if (call.body.done) this.#next();
+    else this.#state = { kind: 'discarding', call };
+  }
+
+  cut(): void {
+    this.#state = over;
+    this.#socket.destroy();
+  }
+
+  /** Ends the connection unless a request is on it. */
+  endIfIdle(): void {
+    if (this.#state.kind === 'idle' && this.#waiting === undefined) this.cut();
+  }
+
+  sweep(nowMs: number): void {
+    const state = this.#state;
+    const silentMs = nowMs - this.#heardAtMs;
+    if (state.kind === 'idle') {
+      if (silentMs > idleTimeoutMs) this.cut();
+    } else if (state.kind !== 'over') {
+      const waitsForClient = !state.call.body.done && !this.#bodyHeld;
+      if (waitsForClient && silentMs > bodyIdleTimeoutMs) this.#socket.destroy();
+      else if (state.kind === 'calling') state.call.sweep(nowMs, waitsForClient);
+    }
+  }
+
+  readonly #onData = (bytes: Buffer): void => {
+    this.#heardAtMs = this.#deps.clock.nowMs();
+    const state = this.#state;
+    if (state.kind === 'idle' && this.#waiting === undefined) this.#read(bytes);
+    else if (state.kind === 'idle') this.#wait(bytes, 0);
+    else if (state.kind !== 'over') this.#readBody(state, bytes, 0);
+  };
+
+  /** Node's server answers nobody who has closed its side either. */
+  readonly #onEnd = (): void => {
+    this.#socket.destroy();
+  };
+
+  readonly #onDrain = (): void => {
+    if (this.#state.kind === 'calling') this.#state.call.flow();
+  };
+
+  readonly #onClose = (): void => {
+    const state = this.#state;
+    this.#state = over;
+    if (state.kind === 'calling') state.call.clientClosed();
+    this.#events.closed();
+  };
+
+  #read(bytes: Buffer): void {
+    const request = readRequest(bytes, 0);
+    if (request === 'doubtful') {
+      this.#stepAside(bytes);
+      return;
+    }
+    const admission = this.#deps.intake.admitSound(
+      {
+        method: request.method,
+        target: request.target,
+        httpVersion: '1.1',
+        rawHeaders: request.rawHeaders,
+        host: request.host,
+        localAddress: this.#socket.localAddress,
+        localPort: this.#socket.localPort,
+      },
+      this.#options.listenerService,
+    );
+    this.#lastRequest = request.close;
+    if (admission.kind === 'refused' && request.body !== 0) {
+      // Rare enough to leave to those who know how to read the body to nowhere.
+      this.#stepAside(bytes);
+    } else if (admission.kind === 'refused') {
+      const headOnly = request.method === 'HEAD';
+      this.write(refusalBytes(admission.refusal, this.closing, headOnly));
+      this.#waiting = restOf(bytes, request.end);
+      if (this.closing) this.#endAfterReply();
+      else this.#next();
+    } else {
+      this.#begin(new FastCall(this.#deps, admission, request, this), request, bytes);
+    }
+  }
+
+  #begin(call: FastCall, request: CanonicalRequest, bytes: Buffer): void {
+    const state = { kind: 'calling', call } as const;
+    this.#state = state;
+    if (request.end < bytes.length) this.#readBody(state, bytes, request.end);
+    // The body may have ended the connection.
+    if (this.#state === state) call.start();
+  }
+
+  #readBody(state: Extract<State, { call: FastCall }>, bytes: Buffer, from: number): void {
+    const { call } = state;
+    if (call.body.done) {
+      this.#wait(bytes, from);
+      return;
+    }
+    const taken = call.body.take(bytes, from);
+    if (taken === undefined) {
+      this.#refuseBody(state);
+      return;
+    }
+    if (from + taken.used < bytes.length) this.#wait(bytes, from + taken.used);
+    if (state.kind === 'calling') {
+      if (taken.contents.length > 0 || taken.done) call.bodyCame(taken.contents);
+    } else if (taken.done) this.#next();
+  }
+
+  /** Neither can the request be completed nor the next one be found. */
+  #refuseBody(state: Extract<State, { call: FastCall }>): void {
+    this.#state = over;
+    const isReplying = state.kind === 'discarding' || state.call.isReplying;
+    if (state.kind === 'calling') state.call.clientClosed();
+    if (isReplying) {
+      this.#socket.destroy();
+      return;
+    }
+    const detail = 'the chunked body is malformed';
+    this.write(refusalBytes({ reason: 'bad_request', detail, neverSent: false }, true));
+    this.#endAfterReply();
+  }
+
+  #wait(bytes: Buffer, from: number): void {
+    const rest = bytes.subarray(from);
+    this.#waiting = this.#waiting === undefined ? rest : Buffer.concat([this.#waiting, rest]);
+    if (this.#waiting.length > waitingBytesMax) this.#socket.pause();
+  }
+
+  /** The connection is free for what came meanwhile, or for what comes. */
+  #next(): void {
+    this.#state = idle;
+    // In a turn of its own: a long pipeline must neither keep others waiting nor deepen the stack.
+    if (this.#waiting !== undefined) setImmediate(this.#readWaiting);
+  }
+
+  readonly #readWaiting = (): void => {
+    const waiting = this.#waiting;
+    if (waiting === undefined || this.#state.kind !== 'idle' || this.#socket.destroyed) return;
+    this.#waiting = undefined;
+    this.#socket.resume();
+    this.#read(waiting);
+  };
+
+  #endAfterReply(): void {
+    this.#state = over;
+    this.#socket.destroySoon();
+  }
+
+  #stepAside(bytes: Buffer): void {
+    this.#state = over;
+    this.#socket.off('data', this.#onData).off('end', this.#onEnd);
+    this.#socket.off('drain', this.#onDrain).off('close', this.#onClose);
+    this.#events.stepAside(this.#socket, bytes);
+  }
+}
+
+function restOf(bytes: Buffer, from: number): Buffer | undefined {
+  return from < bytes.length ? bytes.subarray(from) : undefined;
+}

@@ -1,0 +1,293 @@
+// One request on the fast lane: drives its exchange, sends it to an instance and writes the reply.
+import { STATUS_CODES } from 'node:http';
+import { replyHeaders, isNeverSent, requestHeaders, trailerFields } from '../../headers.ts';
+import type { Attempt, Exchange, Failure } from '../../exchange.ts';
+import type { Call } from '../../intake.ts';
+import { Pursuit, type Pursuer } from '../../pursuit.ts';
+import { refusalBytes } from '../../replies.ts';
+import { chunks, endOfChunks, joined } from './framing.ts';
+import { fieldLines, splitFields } from './head-text.ts';
+import type { InstanceConnection, ReplyEvents } from './instance-connection.ts';
+import type { InstancePool } from './instance-pool.ts';
+import type { LaneDeps } from './lane-deps.ts';
+import type { CanonicalReply } from './reply-head.ts';
+import { RequestBody } from './request-body.ts';
+import type { CanonicalRequest } from './request-head.ts';
+
+/** What a call needs of its client's connection. */
+export interface CallClient {
+  readonly address: string | undefined;
+  /** The connection takes no request after this one. */
+  readonly closing: boolean;
+  /** False: no more until `flow` is called. */
+  write(bytes: string | Buffer): boolean;
+  /** The body comes too fast, or not any more. */
+  holdBody(hold: boolean): void;
+  /** The call has ended, with its reply written to the end or not at all. */
+  over(): void;
+  /** The reply broke off: nothing but a cut connection says so. */
+  cut(): void;
+}
+
+type Stage =
+  | { readonly kind: 'pursuing' }
+  | { readonly kind: 'dialling'; readonly cancel: () => void }
+  | { readonly kind: 'sent'; readonly pool: InstancePool; readonly connection: InstanceConnection }
+  | { readonly kind: 'over' };
+
+const pursuing: Stage = { kind: 'pursuing' };
+const over: Stage = { kind: 'over' };
+
+export class FastCall implements Pursuer, ReplyEvents {
+  readonly body: RequestBody;
+  readonly #deps: LaneDeps;
+  readonly #call: Call;
+  readonly #exchange: Exchange;
+  readonly #request: CanonicalRequest;
+  readonly #client: CallClient;
+  readonly #head: string;
+  readonly #pursuit: Pursuit;
+  #stage: Stage = pursuing;
+  /** The head of the reply that waits for its first contents, to be written with them. */
+  #replyHead = '';
+  #replyChunked = false;
+  #replied = false;
+  /** Monotonic ms of the last byte that moved to the instance; Infinity when nothing is expected of it. */
+  #movedAtMs = Infinity;
+
+  constructor(deps: LaneDeps, call: Call, request: CanonicalRequest, client: CallClient) {
+    this.#deps = deps;
+    this.#call = call;
+    this.#exchange = call.exchange;
+    this.#request = request;
+    this.#client = client;
+    this.#pursuit = new Pursuit(call.exchange, deps.clock, this);
+    this.body = new RequestBody(request.body, call.exchange.upstream.policy.replayBytesMax);
+    this.#head = requestHead(deps, call, request, client.address);
+  }
+
+  /** Bytes of a reply may have been written. */
+  get isReplying(): boolean {
+    return this.#replied;
+  }
+
+  start(): void {
+    this.#pursuit.advance();
+  }
+
+  /** More of the body has come. */
+  bodyCame(contents: readonly Buffer[]): void {
+    this.body.keep(contents);
+    const stage = this.#stage;
+    if (stage.kind !== 'sent') {
+      if (this.body.isFull) this.#client.holdBody(true);
+      return;
+    }
+    this.#movedAtMs = this.#deps.clock.nowMs();
+    let flows = true;
+    for (const piece of this.#framed(contents)) flows = stage.connection.write(piece);
+    if (this.body.done && this.body.isChunked) flows = stage.connection.write(endOfChunks(''));
+    this.#forgetBodyIfFull();
+    if (!flows) this.#client.holdBody(true);
+  }
+
+  /** The client takes more of the reply. */
+  flow(): void {
+    if (this.#stage.kind === 'sent') this.#stage.connection.resume();
+  }
+
+  clientClosed(): void {
+    const stage = this.#stage;
+    if (stage.kind === 'over') return;
+    this.#end();
+    if (stage.kind === 'dialling') stage.cancel();
+    if (stage.kind === 'sent') stage.connection.destroy();
+    this.#exchange.clientClosed();
+  }
+
+  /** Looks whether the reply is late. `waitsForClient`: the rest of the body has yet to come from there. */
+  sweep(nowMs: number, waitsForClient: boolean): void {
+    const stage = this.#stage;
+    if (stage.kind !== 'sent' || this.#replied) return;
+    const timeoutMs = this.#exchange.responseTimeoutMs();
+    const isLate = timeoutMs <= 0 || (!waitsForClient && nowMs - this.#movedAtMs > timeoutMs);
+    if (!isLate) return;
+    stage.connection.destroy();
+    this.#failed('response_timeout', `no reply within ${Math.round(nowMs - this.#movedAtMs)} ms`);
+  }
+
+  attempt({ endpoint }: Attempt): void {
+    const pool = this.#deps.pools.of(endpoint, this.#exchange.upstream.policy);
+    // A retry is worth a connection that is known to be alive.
+    const connection = this.#exchange.attempts.length === 1 ? pool.takeIdle() : undefined;
+    if (connection !== undefined) {
+      this.#send(pool, connection);
+      return;
+    }
+    const cancel = pool.connect({
+      connected: (fresh) => this.#send(pool, fresh),
+      failed: (kind, cause) => this.#failed(kind, cause),
+    });
+    this.#stage = { kind: 'dialling', cancel };
+  }
+
+  giveUp(failure: Failure): void {
+    this.#end();
+    const refusal = this.#deps.intake.refusalOf(this.#call, failure);
+    this.#client.write(
+      refusalBytes(refusal, this.#client.closing, this.#request.method === 'HEAD'),
+    );
+    this.#client.over();
+  }
+
+  interim(reply: CanonicalReply): void {
+    this.#client.write(
+      `${statusLine(reply)}${fieldLines(replyHeaders(reply.rawHeaders, false))}\r\n`,
+    );
+  }
+
+  replied(reply: CanonicalReply): boolean {
+    const { status, rawHeaders } = reply;
+    if (this.#exchange.replied(status, isNeverSent(rawHeaders)) === 'retry') {
+      this.#stage = pursuing;
+      // Not from inside of the connection's reading.
+      process.nextTick(() => {
+        if (this.#stage.kind === 'pursuing') this.#pursuit.advance();
+      });
+      return false;
+    }
+    this.#replied = true;
+    this.#replyChunked = reply.body === 'chunked' || reply.body === 'close';
+    const headers = replyHeaders(rawHeaders, this.#replyChunked);
+    this.#replyHead = `${statusLine(reply)}${fieldLines(headers)}${this.#replyChunked ? chunkedLine : ''}${this.#client.closing ? closeLine : keepAliveLines}\r\n`;
+    // Contents that came with the head are written with it, in this turn.
+    if (reply.body === 0) this.#writeHead([]);
+    else process.nextTick(flushHead, this);
+    return true;
+  }
+
+  contents(pieces: readonly Buffer[]): boolean {
+    const framed = this.#replyChunked ? chunks(pieces) : pieces;
+    if (this.#replyHead !== '') return this.#writeHead(framed);
+    let flows = true;
+    for (const piece of framed) flows = this.#client.write(piece);
+    return flows;
+  }
+
+  ended(trailer: string): void {
+    const stage = this.#stage;
+    if (this.#replyHead !== '') this.#writeHead([]);
+    if (this.#replyChunked) this.#client.write(endOfChunks(passedOn(trailer)));
+    this.#end();
+    this.#exchange.finished();
+    if (stage.kind === 'sent') {
+      // An instance that answered before it had the whole request expects the rest of it.
+      if (this.body.done) stage.pool.giveBack(stage.connection);
+      else stage.connection.destroy();
+    }
+    this.#client.holdBody(false);
+    this.#client.over();
+  }
+
+  failed(cause: string, how: 'untouched' | 'malformed' | 'broken'): void {
+    const stage = this.#stage;
+    if (stage.kind !== 'sent') return;
+    if (this.#replied) {
+      this.#end();
+      this.#exchange.cut(cause);
+      this.#client.cut();
+      return;
+    }
+    const isStale = how === 'untouched' && stage.connection.reused;
+    this.#failed(
+      how === 'malformed' ? 'bad_response' : isStale ? 'stale_connection' : 'reset',
+      cause,
+    );
+  }
+
+  drained(): void {
+    this.#movedAtMs = this.#deps.clock.nowMs();
+    this.#client.holdBody(false);
+  }
+
+  /** The head that no contents have come with. */
+  flushHead(): void {
+    if (this.#replyHead !== '') this.#writeHead([]);
+  }
+
+  #send(pool: InstancePool, connection: InstanceConnection): void {
+    const { body } = this;
+    this.#stage = { kind: 'sent', pool, connection };
+    this.#exchange.connected();
+    this.#exchange.committed();
+    this.#movedAtMs = this.#deps.clock.nowMs();
+    const headOnly = this.#request.method === 'HEAD';
+    const kept = this.#framed(body.kept ?? []);
+    const whole = kept.length === 0 ? this.#head : joined(this.#head, kept);
+    let flows = connection.send(whole ?? this.#head, headOnly, this);
+    if (whole === undefined) for (const piece of kept) flows = connection.write(piece);
+    if (body.done && body.isChunked) flows = connection.write(endOfChunks(''));
+    this.#forgetBodyIfFull();
+    this.#client.holdBody(!flows);
+  }
+
+  #forgetBodyIfFull(): void {
+    if (this.body.forgetIfFull()) this.#exchange.bodyLost();
+  }
+
+  #framed(contents: readonly Buffer[]): readonly Buffer[] {
+    return this.body.isChunked ? chunks(contents) : contents;
+  }
+
+  #writeHead(contents: readonly Buffer[]): boolean {
+    const head = this.#replyHead;
+    this.#replyHead = '';
+    if (contents.length === 0) return this.#client.write(head);
+    const whole = joined(head, contents);
+    if (whole !== undefined) return this.#client.write(whole);
+    let flows = this.#client.write(head);
+    for (const piece of contents) flows = this.#client.write(piece);
+    return flows;
+  }
+
+  #failed(kind: Parameters<Exchange['failed']>[0], cause: string): void {
+    this.#stage = pursuing;
+    this.#exchange.failed(kind, cause);
+    this.#pursuit.advance();
+  }
+
+  #end(): void {
+    this.#stage = over;
+    this.#pursuit.stop();
+  }
+}
+
+function flushHead(call: FastCall): void {
+  call.flushHead();
+}
+
+const chunkedLine = 'Transfer-Encoding: chunked\r\n';
+const closeLine = 'Connection: close\r\n';
+/** As Node's server says on the general lane. */
+const keepAliveLines = 'Connection: keep-alive\r\nKeep-Alive: timeout=120\r\n';
+
+/** The instance's own words, unless they could not be written as they are. */
+function statusLine({ status, message }: CanonicalReply): string {
+  const phrase = /^[\t\x20-\x7e]*$/.test(message) ? message : (STATUS_CODES[status] ?? '');
+  return `HTTP/1.1 ${status} ${phrase}\r\n`;
+}
+
+function requestHead(
+  { random }: LaneDeps,
+  { host, route }: Call,
+  { method, rawHeaders, host: originalHost, body }: CanonicalRequest,
+  clientAddress: string | undefined,
+): string {
+  const headers = requestHeaders(rawHeaders, { host, originalHost, clientAddress, random });
+  const framing = body === 'chunked' ? chunkedLine : '';
+  return `${method} ${route.path} HTTP/1.1\r\n${fieldLines(headers)}${framing}Connection: keep-alive\r\n\r\n`;
+}
+
+function passedOn(trailer: string): string {
+  return trailer === '' ? '' : fieldLines(trailerFields(splitFields(trailer)).flat());
+}

@@ -1,0 +1,212 @@
+// One connection of the fast lane to an instance: a request out, its reply in, one at a time.
+import type { GatedSocket } from '../../dial.ts';
+import { ChunkedWalk } from './chunked.ts';
+import { readReply, type CanonicalReply } from './reply-head.ts';
+
+/** What the connection tells of the reply to the request that was sent last. After `ended` or `failed` nothing more. */
+export interface ReplyEvents {
+  /** A 1xx that is not the answer. */
+  interim(reply: CanonicalReply): void;
+  /** The answer's head. False: nothing more of it is wanted, and the connection is destroyed. */
+  replied(reply: CanonicalReply): boolean;
+  /**
+   * Contents of the body, as they came; several at once when several chunks came together. `ended` follows at once when
+   * `last`. False: hold the next ones back until `resume`.
+   */
+  contents(pieces: readonly Buffer[], last: boolean): boolean;
+  /** `trailer`: the lines of the trailer fields. */
+  ended(trailer: string): void;
+  /** `untouched`: not a byte of a reply had come. `malformed`: what came is not HTTP. */
+  failed(cause: string, how: 'untouched' | 'malformed' | 'broken'): void;
+  /** The instance takes bytes again. */
+  drained(): void;
+}
+
+type State =
+  | { readonly kind: 'idle' }
+  | { readonly kind: 'head' }
+  | { readonly kind: 'length'; remaining: number }
+  | { readonly kind: 'chunked'; readonly walk: ChunkedWalk }
+  | { readonly kind: 'until-close' }
+  | { readonly kind: 'over' };
+
+const idle: State = { kind: 'idle' };
+const waitingForHead: State = { kind: 'head' };
+const over: State = { kind: 'over' };
+
+export class InstanceConnection {
+  readonly #socket: GatedSocket;
+  #state: State = idle;
+  #events: ReplyEvents | undefined;
+  #headOnly = false;
+  /** The beginning of a head that has not come whole. */
+  #begun: Buffer | undefined;
+  #reply: CanonicalReply | undefined;
+  /** It has carried a request before. */
+  reused = false;
+  /** Monotonic ms when it was put aside, and for how long it may be kept. */
+  idleSinceMs = 0;
+  keepAliveMs = Infinity;
+
+  /** The socket is the connection's own from here on. */
+  constructor(socket: GatedSocket) {
+    this.#socket = socket;
+    socket.on('data', (bytes: Buffer) => this.#read(bytes));
+    socket.on('end', () => this.#ended());
+    socket.on('error', (error: NodeJS.ErrnoException) => this.#lost(error.code ?? error.message));
+    socket.on('close', () => this.#lost('connection closed'));
+    socket.on('drain', () => this.#events?.drained());
+  }
+
+  get usable(): boolean {
+    return this.#state.kind === 'idle' && !this.#socket.destroyed && this.#socket.writable;
+  }
+
+  /** The reply has ended and the connection can carry another request. */
+  get reusable(): boolean {
+    return this.usable && this.#reply?.keepAlive === true;
+  }
+
+  onClose(listener: () => void): void {
+    this.#socket.once('close', listener);
+  }
+
+  /** Begins a request. False: the instance takes no more bytes until `drained`. */
+  send(bytes: string | Buffer, headOnly: boolean, events: ReplyEvents): boolean {
+    this.#events = events;
+    this.#headOnly = headOnly;
+    this.#state = waitingForHead;
+    this.#reply = undefined;
+    return this.#socket.write(bytes, 'latin1');
+  }
+
+  /** More of the request's body. */
+  write(bytes: string | Buffer): boolean {
+    return this.#socket.write(bytes, 'latin1');
+  }
+
+  pause(): void {
+    this.#socket.pause();
+  }
+
+  resume(): void {
+    this.#socket.resume();
+  }
+
+  /** Ends it at once and silently. Idempotent. */
+  destroy(): void {
+    this.#state = over;
+    this.#events = undefined;
+    this.#socket.destroy();
+  }
+
+  #read(bytes: Buffer): void {
+    const { kind } = this.#state;
+    if (kind === 'head') this.#readHead(bytes);
+    else if (kind === 'over') return;
+    // Nobody asked: whatever it is, it must not be taken for a later reply.
+    else if (kind === 'idle') this.destroy();
+    else this.#readBody(bytes);
+  }
+
+  #readHead(bytes: Buffer): void {
+    const all = this.#begun === undefined ? bytes : Buffer.concat([this.#begun, bytes]);
+    this.#begun = undefined;
+    const reply = readReply(all, this.#headOnly);
+    if (reply === 'incomplete') this.#begun = all;
+    else if (reply === 'bad') this.#fail('the reply is not plain HTTP', 'malformed');
+    else if (reply.status < 200) this.#readInterim(reply, all);
+    else this.#begin(reply, all);
+  }
+
+  #readInterim(reply: CanonicalReply, all: Buffer): void {
+    // Nobody asked to switch protocols.
+    if (reply.status === 101) {
+      this.#fail('bad upgrade', 'malformed');
+      return;
+    }
+    // RFC 9110 §15.2.1: nobody waits for `100 Continue` on this lane.
+    if (reply.status > 101) this.#events?.interim(reply);
+    if (all.length > reply.end && this.#state.kind === 'head')
+      this.#readHead(all.subarray(reply.end));
+  }
+
+  #begin(reply: CanonicalReply, all: Buffer): void {
+    this.#reply = reply;
+    this.keepAliveMs = reply.keepAliveMs;
+    this.#state = bodyState(reply);
+    if (this.#events?.replied(reply) === false) {
+      this.destroy();
+      return;
+    }
+    const rest = reply.end < all.length ? all.subarray(reply.end) : undefined;
+    if (reply.body === 0) this.#finish('', rest);
+    else if (rest !== undefined) this.#readBody(rest);
+  }
+
+  #readBody(bytes: Buffer): void {
+    const state = this.#state;
+    if (state.kind === 'length') {
+      const own = bytes.length <= state.remaining ? bytes : bytes.subarray(0, state.remaining);
+      state.remaining -= own.length;
+      this.#pass([own], state.remaining === 0);
+      if (state.remaining === 0)
+        this.#finish('', own.length < bytes.length ? bytes.subarray(own.length) : undefined);
+    } else if (state.kind === 'until-close') {
+      this.#pass([bytes], false);
+    } else if (state.kind === 'chunked') {
+      const walked = state.walk.walk(bytes, 0);
+      if (walked === undefined) {
+        this.#fail('the reply is not plain HTTP', 'broken');
+        return;
+      }
+      if (walked.contents.length > 0) this.#pass(walked.contents, walked.done);
+      if (walked.done) {
+        const rest = walked.used < bytes.length ? bytes.subarray(walked.used) : undefined;
+        this.#finish(state.walk.trailer, rest);
+      }
+    }
+  }
+
+  #pass(pieces: readonly Buffer[], last: boolean): void {
+    if (this.#events?.contents(pieces, last) === false) this.#socket.pause();
+  }
+
+  #finish(trailer: string, rest: Buffer | undefined): void {
+    const events = this.#events;
+    // The events may have destroyed the connection.
+    if (events === undefined) return;
+    this.#events = undefined;
+    this.#state = idle;
+    if (rest !== undefined) this.destroy();
+    else if (this.#socket.isPaused()) this.#socket.resume();
+    events.ended(trailer);
+  }
+
+  /** The instance has said all: the regular end of some replies, and the end of the connection in any case. */
+  #ended(): void {
+    if (this.#state.kind === 'until-close') {
+      this.#finish('', undefined);
+      this.destroy();
+    } else this.#lost('connection closed');
+  }
+
+  #lost(cause: string): void {
+    const { kind } = this.#state;
+    if (kind === 'over') return;
+    if (kind === 'idle') this.destroy();
+    else if (kind === 'head') this.#fail(cause, this.#begun === undefined ? 'untouched' : 'broken');
+    else this.#fail(cause, 'broken');
+  }
+
+  #fail(cause: string, how: 'untouched' | 'malformed' | 'broken'): void {
+    const events = this.#events;
+    this.destroy();
+    events?.failed(cause, how);
+  }
+}
+
+function bodyState({ body }: CanonicalReply): State {
+  if (body === 'chunked') return { kind: 'chunked', walk: new ChunkedWalk() };
+  return body === 'close' ? { kind: 'until-close' } : { kind: 'length', remaining: body };
+}

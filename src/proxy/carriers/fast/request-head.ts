@@ -1,0 +1,109 @@
+// Reads the heads of requests that leave no doubt; all others are the general carrier's, whose parser is llhttp.
+import { parseAuthority } from '../../authority.ts';
+import { endOfHead, readLength, splitFields } from './head-text.ts';
+
+/** A longer one is not for the fast lane. */
+const headBytesMax = 16_384;
+
+/** A request of the canonical subset: HTTP/1.1, a path as its target, one Host, framed in one plain way. */
+export interface CanonicalRequest {
+  readonly method: string;
+  /** Begins with `/`. */
+  readonly target: string;
+  /** Names and values in turn. */
+  readonly rawHeaders: readonly string[];
+  readonly host: string;
+  /** The body's length, or `chunked`; 0 for none. */
+  readonly body: number | 'chunked';
+  /** The client ends the connection after the reply. */
+  readonly close: boolean;
+  /** Where the head ends in the bytes. */
+  readonly end: number;
+}
+
+/**
+ * Methods that both parsers know and that neither frame nor answer differently. The target has visible ASCII without `#`; a
+ * value has no control, no byte beyond ASCII and, like a name, no folding.
+ */
+const pattern =
+  /^(GET|HEAD|POST|PUT|DELETE|PATCH|OPTIONS) (\/[\x21\x22\x24-\x7e]*) HTTP\/1\.1\r\n((?:[!#$%&'*+\-.^_`|~0-9A-Za-z]+:[\t\x20-\x7e]*\r\n)+)\r\n$/;
+
+/** Fields that change how a message is framed, answered or passed on, beyond what the fast lane knows. */
+const doubtful: ReadonlySet<string> = new Set([
+  'expect',
+  'http2-settings',
+  'keep-alive',
+  'proxy-authenticate',
+  'proxy-authorization',
+  'proxy-connection',
+  'te',
+  'trailer',
+  'upgrade',
+]);
+
+/** The request whose head begins at `from`; `doubtful` for everything that is not plainly canonical or not complete. */
+export function readRequest(bytes: Buffer, from: number): CanonicalRequest | 'doubtful' {
+  const end = endOfHead(bytes, from);
+  if (end === -1 || end - from > headBytesMax) return 'doubtful';
+  const match = pattern.exec(bytes.toString('latin1', from, end));
+  if (match === null) return 'doubtful';
+  const [, method = '', target = '', fields = ''] = match;
+  const rawHeaders = splitFields(fields);
+  const framing = readFraming(rawHeaders);
+  if (framing === 'doubtful') return 'doubtful';
+  return { method, target, rawHeaders, ...framing, end };
+}
+
+type Framing = Pick<CanonicalRequest, 'host' | 'body' | 'close'>;
+
+/** The fields that say who is called and where the message ends, each at most once. */
+interface Found {
+  host: string | undefined;
+  'content-length': string | undefined;
+  'transfer-encoding': string | undefined;
+  connection: string | undefined;
+}
+
+function readFraming(rawHeaders: readonly string[]): Framing | 'doubtful' {
+  const found: Found = {
+    host: undefined,
+    'content-length': undefined,
+    'transfer-encoding': undefined,
+    connection: undefined,
+  };
+  for (let index = 0; index < rawHeaders.length; index += 2) {
+    const name = (rawHeaders[index] ?? '').toLowerCase();
+    if (!note(found, name, rawHeaders[index + 1] ?? '')) return 'doubtful';
+  }
+  const { host, connection = 'keep-alive' } = found;
+  const body = bodyOf(found['content-length'], found['transfer-encoding']);
+  if (host === undefined || parseAuthority(host) === undefined || body === 'doubtful')
+    return 'doubtful';
+  if (!/^(?:keep-alive|close)$/i.test(connection)) return 'doubtful';
+  return { host, body, close: connection.length === 'close'.length };
+}
+
+/** False when the field leaves a doubt. */
+function note(found: Found, name: string, value: string): boolean {
+  switch (name) {
+    case 'host':
+    case 'content-length':
+    case 'transfer-encoding':
+    case 'connection':
+      if (found[name] !== undefined) return false;
+      found[name] = value;
+      return true;
+    default:
+      return !doubtful.has(name);
+  }
+}
+
+function bodyOf(
+  length: string | undefined,
+  encoding: string | undefined,
+): CanonicalRequest['body'] | 'doubtful' {
+  if (encoding !== undefined)
+    return encoding === 'chunked' && length === undefined ? 'chunked' : 'doubtful';
+  if (length === undefined) return 0;
+  return readLength(length) ?? 'doubtful';
+}
