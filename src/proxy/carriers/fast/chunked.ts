@@ -27,7 +27,7 @@ export class ChunkedWalk {
   #place: Place = 'size';
   #digits = 0;
   #size = 0;
-  #extensionBytes = 0;
+  #extension = '';
   #trailer = '';
 
   /** The trailer fields' text, each line with its end; only after `done`. */
@@ -61,8 +61,7 @@ export class ChunkedWalk {
       case 'size':
         return this.#stepSize(byte);
       case 'extension':
-        if (byte === cr) this.#place = 'size-lf';
-        return byte === cr || (isFieldByte(byte) && ++this.#extensionBytes <= extensionBytesMax);
+        return this.#stepExtension(byte);
       case 'size-lf':
         this.#place = this.#size === 0 ? 'trailer' : 'content';
         return byte === lf;
@@ -72,7 +71,7 @@ export class ChunkedWalk {
       case 'content-lf':
         this.#place = 'size';
         this.#digits = 0;
-        this.#extensionBytes = 0;
+        this.#extension = '';
         return byte === lf;
       default:
         return false;
@@ -86,10 +85,22 @@ export class ChunkedWalk {
       return ++this.#digits <= sizeDigitsMax;
     }
     if (this.#digits === 0) return false;
-    if (byte === semicolon) this.#place = 'extension';
-    else if (byte === cr) this.#place = 'size-lf';
+    if (byte === semicolon) {
+      this.#place = 'extension';
+      this.#extension = ';';
+    } else if (byte === cr) this.#place = 'size-lf';
     else return false;
     return true;
+  }
+
+  /** Dropped in the end, and yet it must be one: no two parsers may see two ends of it. */
+  #stepExtension(byte: number): boolean {
+    if (byte === cr) {
+      this.#place = 'size-lf';
+      return extensionPattern.test(this.#extension);
+    }
+    this.#extension += String.fromCharCode(byte);
+    return this.#extension.length <= extensionBytesMax;
   }
 
   /** Collects whole lines until the empty one. Undefined when they are too long or no fields. */
@@ -102,11 +113,18 @@ export class ChunkedWalk {
     const isComplete = text.startsWith('\r\n') || empty > 1;
     if (!isComplete) return text.length >= trailerBytesMax ? undefined : bytes.length;
     this.#trailer = text.slice(0, empty);
-    if (!trailerPattern.test(this.#trailer)) return undefined;
+    if (!trailerPattern.test(this.#trailer) || framingPattern.test(this.#trailer)) return undefined;
     this.#place = 'over';
     return from + empty + 2 - before;
   }
 }
+
+/** RFC 9112 §7.1.1 without white space and escapes. */
+const extensionPattern =
+  /^(?:;[!#$%&'*+\-.^_`|~0-9A-Za-z]+(?:=(?:[!#$%&'*+\-.^_`|~0-9A-Za-z]+|"[\t\x20\x21\x23-\x5b\x5d-\x7e]*"))?)*$/;
+
+/** RFC 9110 §6.5.1: no trailer field may say where a message ends. */
+const framingPattern = /^(?:content-length|transfer-encoding):/im;
 
 const trailerPattern = /^(?:[!#$%&'*+\-.^_`|~0-9A-Za-z]+:[\t\x20-\x7e\x80-\xff]*\r\n)*$/;
 
@@ -114,8 +132,4 @@ function hexDigit(byte: number): number {
   if (byte >= 48 && byte <= 57) return byte - 48;
   const letter = byte | 32;
   return letter >= 97 && letter <= 102 ? letter - 87 : -1;
-}
-
-function isFieldByte(byte: number): boolean {
-  return byte === 9 || (byte >= 32 && byte !== 127);
 }

@@ -1,0 +1,312 @@
+// The fast lane's parsers beside Node's own: what they accept, llhttp reads in the same way; all else is not theirs.
+import assert from 'node:assert/strict';
+import { describe, it } from 'node:test';
+import * as fc from 'fast-check';
+import { ChunkedWalk } from '../../../../src/proxy/carriers/fast/chunked.ts';
+import { readReply } from '../../../../src/proxy/carriers/fast/reply-head.ts';
+import { readRequest } from '../../../../src/proxy/carriers/fast/request-head.ts';
+import { parseWithLlhttp } from '../../../support/llhttp.ts';
+
+const latin1 = (text: string): Buffer => Buffer.from(text, 'latin1');
+
+/** Names and values in turn as people read them: llhttp keeps the white space at a value's end. */
+const trimmed = (raw: readonly string[]): string[] => raw.map((text) => text.trim());
+
+describe('readRequest', () => {
+  it('reads a canonical request', () => {
+    const bytes = latin1('GET /a?b HTTP/1.1\r\nHost: payments\r\nX-A:  1 \r\n\r\nrest');
+    assert.deepEqual(readRequest(bytes, 0), {
+      method: 'GET',
+      target: '/a?b',
+      rawHeaders: ['Host', 'payments', 'X-A', '1'],
+      host: 'payments',
+      body: 0,
+      close: false,
+      end: bytes.length - 4,
+    });
+  });
+
+  const framed: readonly (readonly [string, number | 'chunked', boolean])[] = [
+    ['Content-Length: 12', 12, false],
+    ['Content-Length: 0', 0, false],
+    ['transfer-encoding: chunked', 'chunked', false],
+    ['Connection: close', 0, true],
+    ['connection: Keep-Alive', 0, false],
+  ];
+  for (const [line, body, close] of framed) {
+    it(`reads ${line}`, () => {
+      const request = readRequest(latin1(`POST / HTTP/1.1\r\nHost: a\r\n${line}\r\n\r\n`), 0);
+      assert.ok(request !== 'doubtful');
+      assert.deepEqual([request.body, request.close], [body, close]);
+    });
+  }
+
+  const head = (lines: string): string => `GET / HTTP/1.1\r\nHost: a\r\n${lines}\r\n`;
+  const doubtful: readonly string[] = [
+    'GET / HTTP/1.1\r\nHost: a\r\n',
+    'GET / HTTP/1.0\r\nHost: a\r\n\r\n',
+    'get / HTTP/1.1\r\nHost: a\r\n\r\n',
+    'CONNECT a:80 HTTP/1.1\r\nHost: a\r\n\r\n',
+    'GET http://a/ HTTP/1.1\r\nHost: a\r\n\r\n',
+    'OPTIONS * HTTP/1.1\r\nHost: a\r\n\r\n',
+    'GET /#x HTTP/1.1\r\nHost: a\r\n\r\n',
+    'GET  / HTTP/1.1\r\nHost: a\r\n\r\n',
+    'GET / HTTP/1.1\nHost: a\n\n',
+    'GET / HTTP/1.1\r\n\r\n',
+    'GET / HTTP/1.1\r\nHost: \r\n\r\n',
+    'GET / HTTP/1.1\r\nHost: a@b\r\n\r\n',
+    '\r\nGET / HTTP/1.1\r\nHost: a\r\n\r\n',
+    head('Host: b\r\n'),
+    head('Content-Length: 1\r\nContent-Length: 1\r\n'),
+    head('Content-Length: +1\r\n'),
+    head('Content-Length: 1, 1\r\n'),
+    head('Content-Length: 1234567890123456\r\n'),
+    head('Transfer-Encoding: Chunked\r\n'),
+    head('Transfer-Encoding: gzip, chunked\r\n'),
+    head('Transfer-Encoding: chunked\r\nContent-Length: 1\r\n'),
+    head('Transfer-Encoding : chunked\r\n'),
+    head('Connection: upgrade\r\n'),
+    head('Connection: close\r\nConnection: close\r\n'),
+    head('Upgrade: h2c\r\n'),
+    head('Expect: 100-continue\r\n'),
+    head('TE: trailers\r\n'),
+    head('X: a\r\n b\r\n'),
+    head('X: a\rb\r\n'),
+    head('X: a\u0000b\r\n'),
+    head('X: \u00e9\r\n'),
+    head('X y: a\r\n'),
+    head(': a\r\n'),
+    head(`X: ${'x'.repeat(20_000)}\r\n`),
+  ];
+  for (const text of doubtful) {
+    it(`leaves ${JSON.stringify(text.slice(0, 70))} to others`, () => {
+      assert.equal(readRequest(latin1(text), 0), 'doubtful');
+    });
+  }
+
+  it('never accepts what llhttp refuses or reads otherwise', () => {
+    let accepted = 0;
+    fc.assert(
+      fc.property(requests, (bytes) => {
+        const request = readRequest(bytes, 0);
+        if (request === 'doubtful') return;
+        accepted++;
+        const parsed = parseWithLlhttp('request', bytes.subarray(0, request.end));
+        assert.ok(parsed !== undefined, 'llhttp refuses it');
+        assert.equal(parsed.method, request.method);
+        assert.equal(parsed.target, request.target);
+        assert.equal(parsed.version, '1.1');
+        assert.equal(parsed.upgrade, false);
+        assert.deepEqual(trimmed(parsed.rawHeaders), [...request.rawHeaders]);
+        assert.equal(parsed.complete, request.body === 0);
+      }),
+      { numRuns: 20_000, seed: 1 },
+    );
+    assert.ok(accepted > 500, `only ${accepted} were canonical`);
+  });
+});
+
+describe('readReply', () => {
+  const read = (text: string, headOnly = false): ReturnType<typeof readReply> =>
+    readReply(latin1(text), headOnly);
+
+  it('reads status, words and fields', () => {
+    const text = 'HTTP/1.1 404 N\u00f6 such\r\nX: \u00e9\r\nContent-Length: 3\r\n\r\nabc';
+    assert.deepEqual(read(text), {
+      status: 404,
+      message: 'N\u00f6 such',
+      rawHeaders: ['X', '\u00e9', 'Content-Length', '3'],
+      body: 3,
+      keepAlive: true,
+      keepAliveMs: Infinity,
+      end: text.length - 3,
+    });
+  });
+
+  const framings: readonly (readonly [string, boolean, number | string, boolean])[] = [
+    ['HTTP/1.1 200 OK\r\n', false, 'close', false],
+    ['HTTP/1.1 200 OK\r\nContent-Length: 0\r\n', false, 0, true],
+    ['HTTP/1.1 200\r\nContent-Length: 5\r\nConnection: close\r\n', false, 5, false],
+    ['HTTP/1.0 200 OK\r\nContent-Length: 5\r\n', false, 5, false],
+    ['HTTP/1.0 200 OK\r\nContent-Length: 5\r\nConnection: keep-alive\r\n', false, 5, true],
+    ['HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n', false, 'chunked', true],
+    ['HTTP/1.1 200 OK\r\nContent-Length: 5\r\n', true, 0, true],
+    ['HTTP/1.1 204 No Content\r\nContent-Length: 5\r\n', false, 0, true],
+    ['HTTP/1.1 304 Not Modified\r\nTransfer-Encoding: chunked\r\n', false, 0, true],
+  ];
+  for (const [lines, headOnly, body, keepAlive] of framings) {
+    it(`frames ${JSON.stringify(lines)}${headOnly ? ' to HEAD' : ''}`, () => {
+      const reply = read(`${lines}\r\n`, headOnly);
+      assert.ok(typeof reply === 'object');
+      assert.deepEqual([reply.body, reply.keepAlive], [body, keepAlive]);
+    });
+  }
+
+  it('reads how long the instance keeps the connection', () => {
+    const reply = read('HTTP/1.1 204 -\r\nKeep-Alive: max=9, timeout=5\r\n\r\n');
+    assert.ok(typeof reply === 'object');
+    assert.equal(reply.keepAliveMs, 5000);
+  });
+
+  it('waits for a whole head, within limits', () => {
+    assert.equal(read('HTTP/1.1 200 OK\r\nX: 1\r\n'), 'incomplete');
+    assert.equal(read(`HTTP/1.1 200 OK\r\nX: ${'x'.repeat(70_000)}`), 'bad');
+  });
+
+  it('never accepts what llhttp refuses or reads otherwise', () => {
+    let accepted = 0;
+    fc.assert(
+      fc.property(replies, (bytes) => {
+        const reply = readReply(bytes, false);
+        if (typeof reply === 'string') return;
+        accepted++;
+        const parsed = parseWithLlhttp('response', bytes.subarray(0, reply.end));
+        assert.ok(parsed !== undefined, 'llhttp refuses it');
+        assert.equal(parsed.status, reply.status);
+        assert.deepEqual(trimmed(parsed.rawHeaders), [...reply.rawHeaders]);
+        assert.equal(parsed.complete, reply.body === 0);
+      }),
+      { numRuns: 20_000, seed: 2 },
+    );
+    assert.ok(accepted > 500, `only ${accepted} were accepted`);
+  });
+});
+
+describe('ChunkedWalk', () => {
+  /** The contents, the trailer and the bytes used, however the text was cut; undefined when it is refused. */
+  function walk(parts: readonly Buffer[]): readonly [string, string, number] | undefined {
+    const chunked = new ChunkedWalk();
+    let [contents, used] = ['', 0];
+    for (const part of parts) {
+      const walked = chunked.walk(part, 0);
+      if (walked === undefined) return undefined;
+      contents += Buffer.concat(walked.contents).toString('latin1');
+      used += walked.used;
+      if (walked.done) return [contents, chunked.trailer, used];
+    }
+    return [contents, '(not done)', used];
+  }
+
+  const whole = '5\r\nhello\r\n1;ext="a b"\r\n!\r\n0\r\nX-Sum: 7\r\nY: 1\r\n\r\n';
+
+  it('finds the contents, the trailer and the end, wherever the bytes are cut', () => {
+    const expected = ['hello!', 'X-Sum: 7\r\nY: 1\r\n', whole.length];
+    const bytes = latin1(`${whole}GET / HTTP/1.1`);
+    for (let first = 0; first <= bytes.length; first++) {
+      for (let second = first; second <= bytes.length; second++) {
+        const parts = [
+          bytes.subarray(0, first),
+          bytes.subarray(first, second),
+          bytes.subarray(second),
+        ];
+        assert.deepEqual(walk(parts), expected, `cut at ${first} and ${second}`);
+      }
+    }
+    assert.deepEqual(walk([...bytes].map((byte) => Buffer.from([byte]))), expected);
+  });
+
+  const refused: readonly string[] = [
+    '\r\n',
+    'g\r\n',
+    '5 \r\nhello\r\n',
+    '5\nhello\n0\n\n',
+    '5\r\nhello!\r\n',
+    '5\r\nhello\n0\r\n\r\n',
+    '5;a\nb\r\nhello\r\n',
+    '000000005\r\nhello\r\n',
+    '-1\r\n',
+    '0x5\r\nhello\r\n',
+    '0\r\nX y: 1\r\n\r\n',
+    `0\r\nX: ${'x'.repeat(20_000)}`,
+    `5;${'x'.repeat(2000)}\r\n`,
+  ];
+  for (const text of refused) {
+    it(`refuses ${JSON.stringify(text.slice(0, 40))}`, () => {
+      assert.equal(walk([latin1(text)]), undefined);
+      assert.equal(walk([...latin1(text)].map((byte) => Buffer.from([byte]))), undefined);
+    });
+  }
+
+  it('never accepts what llhttp refuses or reads otherwise', () => {
+    let done = 0;
+    const head = 'POST / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n';
+    fc.assert(
+      fc.property(
+        mutated(fc.constantFrom(whole, '0\r\n\r\n', 'a\r\n0123456789\r\n0\r\n\r\n')),
+        (body) => {
+          const walked = walk([body]);
+          if (walked === undefined) return;
+          const [contents, trailer, used] = walked;
+          // Trailer fields are judged when they are complete, and not passed on before.
+          if (trailer === '(not done)') return;
+          const parsed = parseWithLlhttp(
+            'request',
+            Buffer.concat([latin1(head), body.subarray(0, used)]),
+          );
+          assert.ok(parsed !== undefined, 'llhttp refuses it');
+          assert.equal(parsed.body, contents);
+          assert.ok(parsed.complete);
+          done++;
+        },
+      ),
+      { numRuns: 20_000, seed: 3 },
+    );
+    assert.ok(done > 500, `only ${done} ended`);
+  });
+});
+
+/** Bytes that break parsers, and those that look like parts of messages. */
+const splices = fc.constantFrom(
+  ...[
+    '\r',
+    '\n',
+    '\r\n',
+    '\0',
+    ' ',
+    '\t',
+    ':',
+    ',',
+    ';',
+    '\u00ff',
+    '\u007f',
+    '#',
+    '/',
+    '%',
+    '0',
+    '1',
+  ],
+  ...['a', 'Z', '\r\n ', '\r\nHost: b', 'Content-Length: 1\r\n', 'Transfer-Encoding: chunked\r\n'],
+  ...['HTTP/1.1', 'HTTP/1.0', 'chunked', 'Connection: close\r\n', 'X', '"', '\\', '{', '('],
+);
+
+/** A text with up to three places replaced, cut out or added to. */
+function mutated(texts: fc.Arbitrary<string>): fc.Arbitrary<Buffer> {
+  const mutation = fc.record({ at: fc.nat(400), cut: fc.nat(3), put: splices });
+  return fc.tuple(texts, fc.array(mutation, { maxLength: 3 })).map(([text, mutations]) => {
+    const end = mutations.reduce((changed, { at, cut, put }) => {
+      const from = at % (changed.length + 1);
+      return `${changed.slice(0, from)}${put}${changed.slice(from + cut)}`;
+    }, text);
+    return latin1(end);
+  });
+}
+
+const requests = mutated(
+  fc.constantFrom(
+    'GET / HTTP/1.1\r\nHost: payments\r\n\r\n',
+    'GET /a/b?c=d HTTP/1.1\r\nHost: a:80\r\nAccept: */*\r\nConnection: keep-alive\r\n\r\n',
+    'POST /x HTTP/1.1\r\nHost: a\r\nContent-Length: 5\r\nContent-Type: text/plain\r\n\r\n',
+    'PUT /x HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n',
+    'DELETE /x HTTP/1.1\r\nHost: a\r\nCookie: a=b; c="d"\r\nConnection: close\r\n\r\n',
+  ),
+);
+
+const replies = mutated(
+  fc.constantFrom(
+    'HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\n',
+    'HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\nDate: x\r\n\r\n',
+    'HTTP/1.1 204 No Content\r\nServer: a/1 (b)\r\n\r\n',
+    'HTTP/1.0 404 Not Found\r\nConnection: keep-alive\r\nContent-Length: 0\r\n\r\n',
+    'HTTP/1.1 500 \r\nKeep-Alive: timeout=5\r\n\r\n',
+  ),
+);
