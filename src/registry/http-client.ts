@@ -105,6 +105,7 @@ export class HttpClient {
         return await this.#sendToCurrent(request, signal);
       } catch (error) {
         this.leaveServer();
+        if (isTimeout(error)) this.#dropIdle();
         if (attempt >= tries || signal.aborted || this.#closed) throw error;
       }
     }
@@ -120,7 +121,9 @@ export class HttpClient {
         return response;
       } catch (error) {
         this.#mustGoOn(signal);
-        if (!sent.reusedSocket) throw asRegistryError(error, this.#where());
+        // Silence is no sign of a connection that was closed meanwhile.
+        const isSilence = error instanceof RegistryError;
+        if (!sent.reusedSocket || isSilence) throw asRegistryError(error, this.#where());
       }
     }
   }
@@ -155,6 +158,15 @@ export class HttpClient {
     sent.on('error', () => undefined);
     sent.end(body);
     return sent;
+  }
+
+  /** Where one connection has died silently, those that are kept for later have too. */
+  #dropIdle(): void {
+    for (const agent of [this.#requests, this.#streams]) {
+      for (const sockets of Object.values(agent.freeSockets)) {
+        for (const socket of sockets ?? []) socket.destroy();
+      }
+    }
   }
 
   #mustGoOn(signal: AbortSignal): void {
@@ -215,6 +227,10 @@ async function* readLines(
     response.destroy();
   }
   if (rest.length > 0) yield Buffer.concat(rest).toString('utf8');
+}
+
+function isTimeout(error: unknown): boolean {
+  return error instanceof RegistryError && error.code === 'registry_timeout';
 }
 
 function tooLong(bytesMax: number): RegistryError {

@@ -174,7 +174,7 @@ async function finish(state: Exclude<State, { kind: 'closed' }>): Promise<void> 
 }
 
 /** Settles like `work`, or rejects as soon as the signal aborts; what `work` does later is of no interest then. */
-function untilAborted<T>(work: Promise<T>, signal: AbortSignal | undefined): Promise<T> {
+export function untilAborted<T>(work: Promise<T>, signal: AbortSignal | undefined): Promise<T> {
   if (signal === undefined) return work;
   return new Promise((resolve, reject) => {
     const onAbort = (): void => {

@@ -1,12 +1,14 @@
 // The registry in Redis: instances in a hash, leases in a sorted set, a version, and changes that are pushed.
+import { RegistryError } from '../../../core/errors.ts';
 import { formatInstance, type Instance } from '../../../core/instance.ts';
 import { parseServiceName } from '../../../core/service-name.ts';
 import type { Capabilities, Driver, DriverDeps, FollowSink, Reading } from '../../driver.ts';
-import { Connection, type ConnectionDeps } from './connection.ts';
+import { untilAborted } from './connection.ts';
 import { Follower } from './follower.ts';
-import { channelOf, namesKey, serviceKeys } from './keys.ts';
-import { parseLocation, type RedisLocation } from './location.ts';
+import { channelOf, namesKeyOf, namesKeys, serviceKeys, type NamesKey } from './keys.ts';
+import type { RedisSettings } from './location.ts';
 import { loadScripts, runScript, type ScriptName, type Scripts } from './scripts.ts';
+import { serversOf, type Servers } from './servers.ts';
 import {
   isReset,
   nothingKnown,
@@ -16,47 +18,43 @@ import {
   type SnapshotReply,
   type Version,
 } from './service-list.ts';
-import { singleServer } from './single-server.ts';
-import { Subscriptions } from './subscriptions.ts';
+import type { Topology } from './topology.ts';
 
-/** Opens `redis:` and `rediss:` URLs; throws a ConfigError for one that cannot work. Connects at first use. */
+/**
+ * Opens `redis:`, `redis+sentinel:` and `redis+cluster:` URLs, and the same with `rediss`; throws a ConfigError for one that
+ * cannot work. Connects at first use.
+ */
 export function openRedis(url: string, deps: DriverDeps): Driver {
-  const location = parseLocation(url);
-  return new RedisDriver({ ...deps, open: singleServer(location) }, location, loadScripts());
+  return new RedisDriver(deps, serversOf(url, deps));
 }
 
 /** Followers hear of a release at once; the rest is what their machines and a missed message may take. */
 const propagationMs = 1000;
-/** For making a connection, and for an answer; callers may have less patience. */
-const timeoutMs = 2000;
 /** More names than this are not listed. */
 const namesMax = 100_000;
 const namesPage = 500;
 
-const noEvents = { message: (): void => undefined, lost: (): void => undefined };
-
 class RedisDriver implements Driver {
   readonly url: string;
   readonly capabilities: Capabilities;
-  readonly #deps: ConnectionDeps;
-  readonly #location: RedisLocation;
+  readonly #deps: DriverDeps;
+  readonly #topology: Topology;
+  readonly #settings: RedisSettings;
   readonly #scripts: Scripts;
-  readonly #commands: Connection;
-  readonly #subscriptions: Subscriptions;
+  readonly #namesSets: number;
   /** Of each service that was followed and known to the server: what the follower saw last. */
   readonly #seen = new Map<string, Version>();
 
-  constructor(deps: ConnectionDeps, location: RedisLocation, scripts: Scripts) {
+  constructor(deps: DriverDeps, { topology, settings, publish, namesSets }: Servers) {
     this.#deps = deps;
-    this.#location = location;
-    this.#scripts = scripts;
-    const pingEveryMs = location.heartbeatMs;
-    this.#commands = new Connection(deps, noEvents, { timeoutMs });
-    this.#subscriptions = new Subscriptions(deps, { timeoutMs, pingEveryMs });
-    this.url = location.url;
+    this.#topology = topology;
+    this.#settings = settings;
+    this.#scripts = loadScripts(publish);
+    this.#namesSets = namesSets;
+    this.url = settings.url;
     this.capabilities = {
-      ttlMs: location.ttlMs,
-      heartbeatMs: location.heartbeatMs,
+      ttlMs: settings.ttlMs,
+      heartbeatMs: settings.heartbeatMs,
       propagationMs,
       advertise: 'first-address',
       registers: true,
@@ -71,7 +69,7 @@ class RedisDriver implements Driver {
       [id, formatInstance(instance), milliseconds(ttlMs)],
       signal,
     );
-    await this.#command('SADD', [namesKey(this.#location.prefix), service], signal);
+    await this.#names('SADD', this.#namesKeyOf(service), [service], signal);
   }
 
   async renew(instance: Instance, ttlMs: number, signal: AbortSignal): Promise<'ok' | 'gone'> {
@@ -98,45 +96,54 @@ class RedisDriver implements Driver {
     sink: FollowSink,
     signal: AbortSignal,
   ): Promise<void> {
-    const { clock, random } = this.#deps;
-    const { prefix, database, ttlMs } = this.#location;
-    const follower = new Follower(
-      {
-        clock,
-        random,
-        sink,
-        subscriptions: this.#subscriptions,
-        look: (known, lookSignal) => this.#look(service, known, lookSignal),
-      },
-      { service, from, ttlMs, channel: channelOf(prefix, service, database) },
-    );
     this.#remember(service, parseVersion(from.version));
     try {
-      await follower.run(signal);
-    } finally {
-      this.#remember(service, follower.version);
+      const follower = await this.#follower(service, from, sink, signal);
+      await follower.run(signal).finally(() => {
+        this.#remember(service, follower.version);
+      });
+    } catch (error) {
+      if (!signal.aborted) throw error;
     }
   }
 
   async names(signal: AbortSignal): Promise<readonly string[]> {
-    const names: string[] = [];
-    let cursor = '0';
-    do {
-      const page = await this.#namesPage(cursor, signal);
-      const counts = await this.#counts(page.names, signal);
-      for (const [index, name] of page.names.entries()) {
-        if (counts[index] === 0) await this.#forgetName(name, signal);
-        else names.push(name);
-      }
-      cursor = page.cursor;
-    } while (cursor !== '0' && names.length < namesMax);
-    // A scan may give a name twice.
-    return [...new Set(names)].sort();
+    const names = new Set<string>();
+    for (const key of namesKeys(this.#settings.prefix, this.#namesSets)) {
+      let cursor = '0';
+      do {
+        const page = await this.#namesPage(key, cursor, signal);
+        // A scan may give a name twice.
+        for (const name of page.names) names.add(name);
+        cursor = page.cursor;
+      } while (cursor !== '0' && names.size < namesMax);
+    }
+    return [...names].sort();
   }
 
   async close(): Promise<void> {
-    await Promise.all([this.#commands.close(), this.#subscriptions.close()]);
+    await this.#topology.close();
     this.#seen.clear();
+  }
+
+  async #follower(
+    service: string,
+    from: Reading,
+    sink: FollowSink,
+    signal: AbortSignal,
+  ): Promise<Follower> {
+    const { clock, random } = this.#deps;
+    const { prefix, database, ttlMs } = this.#settings;
+    const subscriptions = await this.#topology.subscriptions(service, signal);
+    const look = async (known: Version, lookSignal: AbortSignal): Promise<SnapshotReply> => {
+      const reply = await this.#look(service, known, lookSignal);
+      if ((await this.#topology.subscriptions(service, lookSignal)) === subscriptions) return reply;
+      throw new RegistryError('registry_unavailable', 'redis: another server has the service now');
+    };
+    return new Follower(
+      { clock, random, sink, subscriptions, look },
+      { service, from, ttlMs, channel: channelOf(prefix, service, database) },
+    );
   }
 
   #remember(service: string, version: Version): void {
@@ -144,35 +151,35 @@ class RedisDriver implements Driver {
   }
 
   async #namesPage(
+    key: NamesKey,
     cursor: string,
     signal: AbortSignal,
   ): Promise<{ readonly cursor: string; readonly names: readonly string[] }> {
-    const args = [namesKey(this.#location.prefix), cursor, 'COUNT', String(namesPage)];
-    const reply = await this.#command('SSCAN', args, signal);
+    const args = [cursor, 'COUNT', String(namesPage)];
+    const reply = await this.#names('SSCAN', key, args, signal);
     const [next, members] = Array.isArray(reply) ? (reply as readonly unknown[]) : [];
+    const listed = (Array.isArray(members) ? members : []).filter(
+      (name): name is string => typeof name === 'string' && parseServiceName(name) === name,
+    );
+    const counts = await untilAborted(Promise.all(listed.map((name) => this.#count(name))), signal);
+    const empty = listed.filter((_name, index) => counts[index] === 0);
+    for (const name of empty) await this.#forgetName(name, signal);
     return {
       cursor: typeof next === 'string' ? next : '0',
-      names: (Array.isArray(members) ? members : []).filter(
-        (name): name is string => typeof name === 'string' && parseServiceName(name) === name,
-      ),
+      names: listed.filter((_name, index) => counts[index] !== 0),
     };
   }
 
   /** Removes the name of an empty service, and puts it back if the service was registered meanwhile. */
   async #forgetName(service: string, signal: AbortSignal): Promise<void> {
-    const key = namesKey(this.#location.prefix);
-    await this.#command('SREM', [key, service], signal);
-    const [count] = await this.#counts([service], signal);
-    if (count !== 0) await this.#command('SADD', [key, service], signal);
+    const key = this.#namesKeyOf(service);
+    await this.#names('SREM', key, [service], signal);
+    const count = await untilAborted(this.#count(service), signal);
+    if (count !== 0) await this.#names('SADD', key, [service], signal);
   }
 
-  async #counts(services: readonly string[], signal: AbortSignal): Promise<readonly unknown[]> {
-    const script = this.#scripts.count;
-    return this.#commands.use((port) => {
-      return Promise.all(
-        services.map((service) => runScript(port, script, this.#keys(service), [])),
-      );
-    }, signal);
+  #count(service: string): Promise<unknown> {
+    return this.#run('count', service, []);
   }
 
   async #look(service: string, known: Version, signal: AbortSignal): Promise<SnapshotReply> {
@@ -185,19 +192,29 @@ class RedisDriver implements Driver {
     script: ScriptName,
     service: string,
     args: readonly string[],
+    signal?: AbortSignal,
+  ): Promise<unknown> {
+    const { prefix, database } = this.#settings;
+    const keys = serviceKeys(prefix, service, database);
+    return this.#topology.use(
+      service,
+      (port) => runScript(port, this.#scripts[script], keys, args),
+      signal,
+    );
+  }
+
+  /** One command on a set of names. */
+  #names(
+    command: string,
+    { key, tag }: NamesKey,
+    args: readonly string[],
     signal: AbortSignal,
   ): Promise<unknown> {
-    const keys = this.#keys(service);
-    return this.#commands.use((port) => runScript(port, this.#scripts[script], keys, args), signal);
+    return this.#topology.use(tag, (port) => port.command(command, [key, ...args]), signal);
   }
 
-  #keys(service: string): readonly string[] {
-    const { prefix, database } = this.#location;
-    return serviceKeys(prefix, service, database);
-  }
-
-  #command(name: string, args: readonly string[], signal: AbortSignal): Promise<unknown> {
-    return this.#commands.use((port) => port.command(name, args), signal);
+  #namesKeyOf(service: string): NamesKey {
+    return namesKeyOf(this.#settings.prefix, this.#namesSets, service);
   }
 }
 

@@ -1,4 +1,5 @@
 // The names of the keys in Redis.
+import { slotOf } from './hash-slot.ts';
 
 /**
  * Keys and channel of one service, in the order that the scripts expect. All share the hash tag `{service}`, so that they
@@ -15,7 +16,23 @@ export function channelOf(prefix: string, service: string, database: number): st
   return database === 0 ? channel : `${channel}:${database}`;
 }
 
-/** The set of all service names. */
-export function namesKey(prefix: string): string {
-  return `${prefix}:svc`;
+/** A set of service names, and the hash tag in its key. */
+export interface NamesKey {
+  readonly key: string;
+  readonly tag: string;
+}
+
+/** All names are in one set, or spread over `sets` of them so that no server of a cluster has all. */
+export function namesKeys(prefix: string, sets: number): readonly NamesKey[] {
+  return Array.from({ length: sets }, (_, index) => namesKeyAt(prefix, sets, index));
+}
+
+/** The set that the name of a service is in. */
+export function namesKeyOf(prefix: string, sets: number, service: string): NamesKey {
+  return namesKeyAt(prefix, sets, slotOf(service) % sets);
+}
+
+function namesKeyAt(prefix: string, sets: number, index: number): NamesKey {
+  const key = `${prefix}:svc`;
+  return sets === 1 ? { key, tag: '' } : { key: `${key}:{${index}}`, tag: String(index) };
 }

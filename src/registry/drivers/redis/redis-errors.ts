@@ -13,7 +13,7 @@ import {
 const replyCodes: readonly (readonly [RegExp, RegistryErrorCode])[] = [
   [/\b(?:NOAUTH|WRONGPASS|NOPERM|unauthenticated)\b|invalid password/, 'registry_auth'],
   [
-    /\b(?:READONLY|LOADING|NOREPLICAS|OOM|MISCONF|BUSY|MASTERDOWN|CLUSTERDOWN|TRYAGAIN)\b|max number of clients/,
+    /\b(?:READONLY|LOADING|NOREPLICAS|OOM|MISCONF|BUSY|MASTERDOWN|CLUSTERDOWN|TRYAGAIN|MOVED|ASK)\b|max number of clients/,
     'registry_unavailable',
   ],
 ];

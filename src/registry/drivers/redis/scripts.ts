@@ -15,9 +15,9 @@ interface Script {
 
 export type Scripts = Readonly<Record<ScriptName, Script>>;
 
-/** Each script begins with sweep.lua. */
-export function loadScripts(): Scripts {
-  const prologue = readScript('sweep');
+/** Each script begins with the name of the command that publishes and with sweep.lua. */
+export function loadScripts(publish: 'PUBLISH' | 'SPUBLISH'): Scripts {
+  const prologue = `local PUBLISH = '${publish}'\n${readScript('sweep')}`;
   const entries = names.map((name) => {
     const source = `${prologue}\n${readScript(name)}`;
     return [name, { source, sha1: createHash('sha1').update(source).digest('hex') }] as const;

@@ -1,15 +1,26 @@
 // Opens connections to one Redis server through ioredis, without its reconnecting, queueing and resending.
-import { Redis, type RedisOptions } from 'ioredis';
+import type { Redis, RedisOptions } from 'ioredis';
+import type { Address } from '../../../core/address.ts';
 import { messageOf, RegistryError } from '../../../core/errors.ts';
 import { passwordOf, type PasswordSource } from '../../password.ts';
-import type { RedisLocation } from './location.ts';
+import type { RedisAccess } from './location.ts';
 import type { OpenPort, RedisPort } from './redis-port.ts';
 
 /** After the polite end of the stream; a server that is away never answers it. */
 const disconnectTimeoutMs = 50;
 
-export function singleServer(location: RedisLocation): OpenPort {
+/** A server of its own, or one of several: its address, and how to log in. */
+export type ServerLocation = Address & RedisAccess;
+
+/**
+ * In a cluster the channels are `sharded`: a message stays with the servers of the channel's slot. A connection is lost when
+ * the slot of one of its channels has moved to another server.
+ */
+export type Channels = 'plain' | 'sharded';
+
+export function singleServer(location: ServerLocation, channels: Channels = 'plain'): OpenPort {
   return async (events, signal) => {
+    const { Redis } = await import('./client-library.ts');
     const client = new Redis(clientOptions(location));
     let cause: Error | undefined;
     // Without a listener ioredis would print errors; they come in addition to the end of the connection.
@@ -32,21 +43,30 @@ export function singleServer(location: RedisLocation): OpenPort {
     } finally {
       signal.removeEventListener('abort', abort);
     }
-    client.on('message', (channel: string, text: string) => {
+    client.on(messageEvent[channels], (channel: string, text: string) => {
       events.message(channel, text);
+    });
+    // The library's name for an unsubscription that nobody asked for, and for a subscription refused for that reason.
+    client.on('moved', () => {
+      cause ??= new Error('the slot of a channel has moved');
+      client.disconnect();
     });
     client.once('end', () => {
       events.lost(cause ?? new Error('connection closed'));
     });
-    return new SingleServerPort(client);
+    return new SingleServerPort(client, channels);
   };
 }
 
+const messageEvent = { plain: 'message', sharded: 'smessage' } as const;
+
 class SingleServerPort implements RedisPort {
   readonly #client: Redis;
+  readonly #channels: Channels;
 
-  constructor(client: Redis) {
+  constructor(client: Redis, channels: Channels) {
     this.#client = client;
+    this.#channels = channels;
   }
 
   command(name: string, args: readonly string[]): Promise<unknown> {
@@ -54,11 +74,15 @@ class SingleServerPort implements RedisPort {
   }
 
   async subscribe(channel: string): Promise<void> {
-    await this.#client.subscribe(channel);
+    await (this.#channels === 'sharded'
+      ? this.#client.ssubscribe(channel)
+      : this.#client.subscribe(channel));
   }
 
   async unsubscribe(channel: string): Promise<void> {
-    await this.#client.unsubscribe(channel);
+    await (this.#channels === 'sharded'
+      ? this.#client.sunsubscribe(channel)
+      : this.#client.unsubscribe(channel));
   }
 
   close(): Promise<void> {
@@ -74,7 +98,7 @@ class SingleServerPort implements RedisPort {
 }
 
 function clientOptions(
-  location: RedisLocation,
+  location: ServerLocation,
 ): RedisOptions & { readonly replyMapping: 'legacy' } {
   const password = readPassword(location.password);
   return {

@@ -1,6 +1,6 @@
 // The channels that the driver listens to, all on one connection that is tested while it is silent.
 import type { Clock, Timer } from '../../../core/clock.ts';
-import type { RegistryError } from '../../../core/errors.ts';
+import { RegistryError } from '../../../core/errors.ts';
 import { Connection, type ConnectionDeps, type ConnectionOptions } from './connection.ts';
 
 export interface ChannelListener {
@@ -59,9 +59,11 @@ export class Subscriptions {
     this.#connection.use((port) => port.unsubscribe(channel)).catch(() => undefined);
   }
 
+  /** Whoever still listens is told that it was lost. */
   async close(): Promise<void> {
-    this.#stopPing();
-    await this.#connection.close();
+    const closed = this.#connection.close();
+    this.#end(new RegistryError('registry_unreachable', 'redis: the connection is closed'));
+    await closed;
   }
 
   #pingLater(): void {

@@ -8,6 +8,7 @@
 -- KEYS[5] channel  changes, as JSON: {"e","v","pv"} with "set" {id: record} or "del" [id] and "why" "left"|"expired",
 --                  or with neither: the list must be read
 --
+-- PUBLISH is a local of the line before: the command that publishes, which is SPUBLISH in a cluster.
 -- All time is the server's own (TIME): the agents' clocks do not matter.
 local instances, leases, meta, left, channel = KEYS[1], KEYS[2], KEYS[3], KEYS[4], KEYS[5]
 
@@ -52,7 +53,7 @@ local function announce(change)
   version = math.max(version + 1, now_us)
   change.v = text(version)
   redis.call('HSET', meta, 'v', change.v)
-  redis.call('PUBLISH', channel, cjson.encode(change))
+  redis.call(PUBLISH, channel, cjson.encode(change))
 end
 
 local function note_if_empty()

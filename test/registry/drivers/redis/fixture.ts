@@ -1,4 +1,5 @@
 // What the tests of the Redis driver share: drivers on real time, instances, and followers that keep what they were told.
+import assert from 'node:assert/strict';
 import { systemClock } from '../../../../src/core/clock.ts';
 import type { Instance } from '../../../../src/core/instance.ts';
 import { silentLogger } from '../../../../src/core/logger.ts';
@@ -6,6 +7,13 @@ import { systemRandom } from '../../../../src/core/random.ts';
 import type { Driver, Reading } from '../../../../src/registry/driver.ts';
 import { openRedis } from '../../../../src/registry/drivers/redis/driver.ts';
 import { eventually } from '../../../support/eventually.ts';
+
+/** The permissions that the documentation names for one server, for a user `app` with the password `pw`. */
+export const leastPermissions: readonly string[] = [
+  ...['ACL', 'SETUSER', 'app', 'on', '>pw', '~sd:*', '&sd:*', '-@all', '+@scripting'],
+  ...['+@connection', '+time', '+publish', '+subscribe', '+unsubscribe', '+@hash', '+@sortedset'],
+  ...['+@set', '+@keyspace', '-@dangerous'],
+];
 
 export const never = new AbortController().signal;
 
@@ -106,5 +114,20 @@ export class Following implements AsyncDisposable {
   async [Symbol.asyncDispose](): Promise<void> {
     this.#abort.abort();
     await this.#running;
+  }
+}
+
+/** Does all that a driver does; fails when something of it is not permitted. */
+export async function doesEverything(url: string): Promise<void> {
+  const driver = openDriver(url);
+  try {
+    await driver.acquire(instance('p1'), 10_000, never);
+    await using following = await Following.start(driver);
+    assert.equal(await driver.renew(instance('p1'), 10_000, never), 'ok');
+    assert.deepEqual(await driver.names(never), ['payments']);
+    await driver.release(instance('p1'), never);
+    await following.untilIds();
+  } finally {
+    await driver.close();
   }
 }

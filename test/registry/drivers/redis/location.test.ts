@@ -3,7 +3,11 @@ import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, describe, it } from 'node:test';
-import { parseLocation } from '../../../../src/registry/drivers/redis/location.ts';
+import {
+  parseClusterLocation,
+  parseLocation,
+  parseSentinelLocation,
+} from '../../../../src/registry/drivers/redis/location.ts';
 import { passwordOf } from '../../../../src/registry/password.ts';
 
 const directory = mkdtempSync(join(tmpdir(), 'outrigger-location-'));
@@ -92,4 +96,83 @@ describe('the URL of a Redis registry', () => {
       );
     }
   });
+});
+
+describe('the URL of Redis servers behind Sentinel', () => {
+  it('names the Sentinels and the primary', () => {
+    const { sentinels, primaryName, database, sentinelAccess, url } = parseSentinelLocation(
+      'redis+sentinel://app:pw@s1,s2:5000,[::1]/my%20main?ttl=9s',
+    );
+    assert.equal(url, 'redis+sentinel://app:***@s1,s2:5000,[::1]/my%20main?ttl=9s');
+    assert.deepEqual(sentinels, [
+      { host: 's1', port: 26_379 },
+      { host: 's2', port: 5000 },
+      { host: '::1', port: 26_379 },
+    ]);
+    assert.equal(primaryName, 'my main');
+    assert.equal(database, 0);
+    assert.deepEqual(sentinelAccess, { database: 0, password: { kind: 'none' } });
+  });
+
+  it('has credentials for both, a database and TLS for all', () => {
+    const query = `?password-file=${secretFile}&sentinel-user=eye&sentinel-password-file=${secretFile}`;
+    const location = parseSentinelLocation(`rediss+sentinel://app@s1/main/3${query}`);
+    const password = { kind: 'file', path: secretFile };
+    assert.equal(location.user, 'app');
+    assert.deepEqual(location.password, password);
+    assert.equal(location.database, 3);
+    assert.deepEqual(location.tls, {});
+    assert.deepEqual(location.sentinelAccess, { database: 0, user: 'eye', password, tls: {} });
+  });
+
+  const wrong: readonly (readonly [string, RegExp])[] = [
+    ['redis+sentinel://s1,s2', /primary's name/],
+    ['redis+sentinel://s1/', /primary's name/],
+    ['redis+sentinel://s1/main/x', /database number/],
+    ['redis+sentinel://s1/%zz', /percent-encoded/],
+    ['redis+sentinel://s1,/main', /host is missing/],
+    ['redis+sentinel://s1/main?sentinel-user=eye', /needs sentinel-password-file/],
+    ['redis+sentinel://s1/main?sentinel-password-file=/nowhere', /sentinel-password-file: ENOENT/],
+    ['redis+sentinel://s1/main?sentinel-pasword-file=x', /did you mean "sentinel-password-file"/],
+    ['redis+sentinel://s1/main?ca=x', /"ca" is unknown/],
+  ];
+  for (const [text, expected] of wrong) {
+    it(`is refused when it is ${text}`, () => {
+      assert.throws(() => parseSentinelLocation(text), {
+        code: 'config_invalid',
+        message: expected,
+      });
+    });
+  }
+});
+
+describe('the URL of a Redis Cluster', () => {
+  it('names some of its servers', () => {
+    const { seeds, database, password, tls } = parseClusterLocation(
+      'rediss+cluster://:pw@n1:7000,n2/0?prefix=a',
+    );
+    assert.deepEqual(seeds, [
+      { host: 'n1', port: 7000 },
+      { host: 'n2', port: 6379 },
+    ]);
+    assert.equal(database, 0);
+    assert.deepEqual(password, { kind: 'text', text: 'pw' });
+    assert.deepEqual(tls, {});
+    assert.equal(parseClusterLocation('redis+cluster://n1').tls, undefined);
+  });
+
+  const wrong: readonly (readonly [string, RegExp])[] = [
+    ['redis+cluster://n1/1', /no databases but 0/],
+    ['redis+cluster://n1:0', /not HOST/],
+    ['redis+cluster://n1?sentinel-user=x', /unknown/],
+    ['redis+cluster://n1?cert=x', /unknown/],
+  ];
+  for (const [text, expected] of wrong) {
+    it(`is refused when it is ${text}`, () => {
+      assert.throws(() => parseClusterLocation(text), {
+        code: 'config_invalid',
+        message: expected,
+      });
+    });
+  }
 });

@@ -8,7 +8,16 @@ import type { Driver } from '../../../../src/registry/driver.ts';
 import { requireRedis, startRedis, type RedisServer } from '../../../servers/redis.ts';
 import { eventually } from '../../../support/eventually.ts';
 import { FaultProxy } from '../../../support/fault-proxy.ts';
-import { eventuallyReads, Following, idsOf, instance, never, openDriver } from './fixture.ts';
+import {
+  doesEverything,
+  eventuallyReads,
+  Following,
+  idsOf,
+  instance,
+  leastPermissions,
+  never,
+  openDriver,
+} from './fixture.ts';
 
 const skip = requireRedis();
 const longMs = 10_000;
@@ -62,18 +71,8 @@ describe('a driver of a Redis server', { skip }, () => {
   });
 
   it('works with the permissions that the documentation names', async () => {
-    const permissions = ['-@all', '+@scripting', '+@connection', '+time', '+publish', '+subscribe'];
-    const data = ['+unsubscribe', '+@hash', '+@sortedset', '+@set', '+@keyspace', '-@dangerous'];
-    const scope = ['~sd:*', '&sd:*'];
-    await server.command('ACL', 'SETUSER', 'app', 'on', '>pw', ...scope, ...permissions, ...data);
-    await withDriver(urlWith('app:pw'), async (driver) => {
-      await driver.acquire(instance('p1'), longMs, never);
-      await using following = await Following.start(driver);
-      assert.equal(await driver.renew(instance('p1'), longMs, never), 'ok');
-      assert.deepEqual(await driver.names(never), ['payments']);
-      await driver.release(instance('p1'), never);
-      await following.untilIds();
-    });
+    await server.command(...leastPermissions);
+    await doesEverything(urlWith('app:pw'));
   });
 
   it('keeps databases and prefixes apart', async () => {
