@@ -1,7 +1,9 @@
 // The Agent: its parts from the first listener to the exit code.
 import type { AdminServer } from '../admin/server.ts';
+import { formatAddress } from '../core/address.ts';
 import type { Clock } from '../core/clock.ts';
 import { ConfigError, messageOf } from '../core/errors.ts';
+import type { DnsServer } from '../dns/server.ts';
 import type { Logger } from '../core/logger.ts';
 import type { Proxy } from '../proxy/proxy.ts';
 import type { Registries } from '../registry/registries.ts';
@@ -17,6 +19,7 @@ export interface AgentDeps {
   readonly upstreams: Upstreams;
   readonly proxy: Proxy;
   readonly admin: AdminServer;
+  readonly dns: DnsServer | undefined;
   readonly services: readonly LocalService[];
   readonly supervisor: Supervisor | undefined;
   readonly steps: AgentSteps;
@@ -48,11 +51,12 @@ export class Agent {
 
   /** Resolves when proxy and admin API listen, whether or not the registry answers. A failed start leaves nothing behind. */
   async start(): Promise<void> {
-    const { registries, upstreams, proxy, admin, steps } = this.#deps;
+    const { registries, upstreams, proxy, admin, dns, steps } = this.#deps;
     try {
       await registries.start();
       await admin.start();
       await proxy.start();
+      await dns?.start();
       // Names with dots need the list of services to be told from tags; nothing waits for it.
       void upstreams.refreshNames();
     } catch (error) {
@@ -64,9 +68,10 @@ export class Agent {
 
   /** Where the agent can be reached; the line that `run` prints. */
   readyLine(): string {
-    const { registries, proxy, admin } = this.#deps;
+    const { registries, proxy, admin, dns } = this.#deps;
     const registered = registries.urls.map((url) => `registry=${url}`).join(' ');
-    return `ready proxy=${proxy.url} admin=${admin.url} ${registered}`;
+    const named = dns?.address === undefined ? '' : ` dns=${formatAddress(dns.address)}`;
+    return `ready proxy=${proxy.url} admin=${admin.url} ${registered}${named}`;
   }
 
   /** Starts the app, once what it waits for is there, then its checks and with them its registration. Never rejects. */

@@ -4,6 +4,7 @@ import type { Config, ServiceConfig } from '../config/config.ts';
 import { systemClock as clock } from '../core/clock.ts';
 import type { Logger } from '../core/logger.ts';
 import { systemRandom as random } from '../core/random.ts';
+import { DnsServer } from '../dns/server.ts';
 import { HealthCheck } from '../health/health-check.ts';
 import { createProbe } from '../health/probe-table.ts';
 import { ExternalUpstreams } from '../proxy/external.ts';
@@ -18,6 +19,7 @@ import { Upstreams } from '../upstream/upstreams.ts';
 import { advertisedAddress } from './advertise.ts';
 import { Agent } from './agent.ts';
 import { connectionsMax } from './connections-max.ts';
+import { DnsCallees } from './dns-callees.ts';
 import { AgentSteps } from './drain-steps.ts';
 import { Drain } from './drain.ts';
 import { leaseTiming } from './lease-timing.ts';
@@ -69,7 +71,9 @@ export async function buildAgent(config: Config, deps: BuildDeps): Promise<Agent
     proxyUrl: () => proxy.url,
     adminUrl: () => admin.url,
   });
-  const others = [upstreams, external, registries, ...stores];
+  const dns =
+    config.dns && new DnsServer({ source: new DnsCallees(upstreams), random, logger }, config.dns);
+  const others = [...(dns ? [dns] : []), upstreams, external, registries, ...stores];
   const steps = new AgentSteps({ services, proxy, supervisor, others });
   const drain = new Drain(
     { clock, logger, steps },
@@ -95,7 +99,7 @@ export async function buildAgent(config: Config, deps: BuildDeps): Promise<Agent
     { address: config.admin, ownHosts: config.ownHosts },
   );
   const agent: Agent = new Agent(
-    { registries, upstreams, proxy, admin, services, supervisor, steps, drain, clock, logger },
+    { registries, upstreams, proxy, admin, services, supervisor, steps, drain, clock, logger, dns },
     { waitFor: config.waitFor },
   );
   return agent;

@@ -15,6 +15,7 @@ const ranks: Readonly<Record<string, number>> = {
   upstream: 2,
   proxy: 3,
   admin: 4,
+  dns: 4,
   config: 5,
   agent: 6,
   cli: 7,
