@@ -13,6 +13,11 @@ export interface RegistryEntry {
 export const registryTable: readonly RegistryEntry[] = [
   entryOf('file', async () => (await import('../contract/backends/file.ts')).fileBackend),
   entryOf('redis', async () => (await import('../contract/backends/redis.ts')).redisBackend),
+  entryOf('etcd', async () => (await import('../contract/backends/etcd.ts')).etcdBackend),
+  entryOf(
+    'zookeeper',
+    async () => (await import('../contract/backends/zookeeper.ts')).zooKeeperBackend,
+  ),
 ];
 
 function entryOf(name: string, backend: () => Promise<ContractBackend>): RegistryEntry {
