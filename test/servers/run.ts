@@ -5,7 +5,7 @@ import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
-import { basename, join } from 'node:path';
+import { join } from 'node:path';
 import type { Figures } from './figures.ts';
 import { registryTable, type RegistryEntry } from './table.ts';
 
@@ -34,15 +34,16 @@ async function runEntry(entry: RegistryEntry): Promise<Row> {
   return { name: entry.name, contract, further, figures };
 }
 
-/** Files are named after their registry: `consul.server-test.ts`, `consul-foreign.server-test.ts`. */
-function testFilesOf({ name }: RegistryEntry): readonly string[] {
-  const ofOthers = registryTable.filter((other) => other.name.startsWith(`${name}-`));
-  return allTestFiles.filter((path) => {
-    const file = basename(path);
-    const isOf = (prefix: string): boolean =>
-      file.startsWith(`${prefix}.`) || file.startsWith(`${prefix}-`);
-    return isOf(name) && !ofOthers.some((other) => isOf(other.name));
-  });
+function testFilesOf({ tests }: RegistryEntry): readonly string[] {
+  return allTestFiles.filter((path) => tests.some((prefix) => path.startsWith(prefix)));
+}
+
+/** A test file that no registry of the table has would never run. */
+function refuseForgottenFiles(): void {
+  for (const path of allTestFiles) {
+    const owners = registryTable.filter((entry) => testFilesOf(entry).includes(path));
+    if (owners.length !== 1) throw new Error(`${path} belongs to ${owners.length} registries`);
+  }
 }
 
 const allTestFiles: readonly string[] = readdirSync('test', { recursive: true, encoding: 'utf8' })
@@ -127,6 +128,7 @@ function figureCells(figures: Row['figures']): readonly string[] {
 }
 
 async function main(): Promise<void> {
+  refuseForgottenFiles();
   const asked = process.argv.slice(2);
   const unknown = asked.filter((name) => !registryTable.some((entry) => entry.name === name));
   if (unknown.length > 0) throw new Error(`not in the table: ${unknown.join(', ')}`);
