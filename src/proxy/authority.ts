@@ -26,6 +26,7 @@ export function parseAuthority(text: string): Authority | undefined {
 export function splitAbsolute(
   target: string,
 ): { readonly scheme: string; readonly authority: string; readonly path: string } | undefined {
+  if (target.startsWith('/')) return undefined;
   const match = /^([a-z][a-z0-9+.-]*):\/\/([^/?]*)(.*)$/i.exec(target);
   if (match === null) return undefined;
   const [, scheme = '', authority = '', rest = ''] = match;

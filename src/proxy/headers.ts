@@ -1,6 +1,7 @@
 // The header rules of a proxy, on raw header lists: names and values in turn, with their case, order and duplicates.
 import type { IncomingMessage } from 'node:http';
 import type { Random } from '../core/random.ts';
+import { lengthsOf } from './field-names.ts';
 import { serviceHeaders } from './routing/header.ts';
 
 /** How the agent signs messages in Via (RFC 9110 §7.6.3). */
@@ -34,6 +35,14 @@ const replacedInRequests: ReadonlySet<string> = new Set([...serviceHeaders, 'exp
 /** Written by the agent that answers, and by nobody else. */
 const ownInReplies: ReadonlySet<string> = new Set(['outrigger-error', 'outrigger-retryable']);
 
+/** By their lengths: most other fields need no further look. */
+const isTellingInRequests = lengthsOf([
+  ...hopByHop,
+  ...replacedInRequests,
+  ...['x-forwarded-for', 'x-forwarded-proto', 'x-forwarded-host', 'traceparent'],
+]);
+const isTellingInReplies = lengthsOf([...hopByHop, ...ownInReplies, 'content-length']);
+
 export interface RequestHop {
   /** Host that the instance sees. */
   readonly host: string;
@@ -51,25 +60,40 @@ export function requestHeaders(raw: readonly string[], hop: RequestHop): string[
   const seen = new Map<string, number>();
   for (let index = 0; index < raw.length; index += 2) {
     const name = raw[index] ?? '';
-    const lower = name.toLowerCase();
-    if (hopByHop.has(lower) || replacedInRequests.has(lower) || named?.has(lower) === true)
-      continue;
-    if (lower.startsWith('x-forwarded-') || lower === 'traceparent')
-      seen.set(lower, headers.length + 1);
+    if (named !== undefined || isTellingInRequests(name)) {
+      const lower = name.toLowerCase();
+      if (staysHere(lower, named)) continue;
+      if (lower.startsWith('x-forwarded-') || lower === 'traceparent')
+        seen.set(lower, headers.length + 1);
+    }
     headers.push(name, raw[index + 1] ?? '');
   }
+  addOwn(headers, seen, hop);
+  return headers;
+}
+
+/** It speaks to this hop alone, or the agent writes its own. */
+function staysHere(lower: string, named: ReadonlySet<string> | undefined): boolean {
+  return hopByHop.has(lower) || replacedInRequests.has(lower) || named?.has(lower) === true;
+}
+
+/** What a proxy adds; `seen` has the places of the values that the request brought itself. */
+function addOwn(headers: string[], seen: ReadonlyMap<string, number>, hop: RequestHop): void {
   const append = (name: string, value: string): void => {
-    const at = seen.get(name.toLowerCase());
+    const at = seen.size === 0 ? undefined : seen.get(name.toLowerCase());
     if (at === undefined) headers.push(name, value);
     else headers[at] = `${headers[at] ?? ''}, ${value}`;
   };
-  if (hop.clientAddress !== undefined)
-    append('X-Forwarded-For', hop.clientAddress.replace(/^::ffff:/, ''));
+  if (hop.clientAddress !== undefined) append('X-Forwarded-For', withoutMapping(hop.clientAddress));
   append('X-Forwarded-Proto', 'http');
   if (hop.originalHost !== undefined) append('X-Forwarded-Host', hop.originalHost);
   headers.push('Via', `1.1 ${pseudonym}`);
   if (!seen.has('traceparent')) headers.push('traceparent', newTraceparent(hop.random));
-  return headers;
+}
+
+/** An IPv4 address as it is, also on a socket for both families. */
+function withoutMapping(address: string): string {
+  return address.startsWith('::ffff:') ? address.slice(7) : address;
 }
 
 /** The headers that go to the client. `trailers`: trailer fields can follow, so they may be announced. */
@@ -79,11 +103,13 @@ export function replyHeaders(raw: readonly string[], trailers: boolean): string[
   const headers: string[] = [];
   for (let index = 0; index < raw.length; index += 2) {
     const name = raw[index] ?? '';
-    const lower = name.toLowerCase();
-    if (lower === 'trailer' ? !trailers : hopByHop.has(lower) || named?.has(lower) === true)
-      continue;
-    // RFC 9112 §6.3: beside Transfer-Encoding, a Content-Length says nothing.
-    if (ownInReplies.has(lower) || (reframed && lower === 'content-length')) continue;
+    if (named !== undefined || isTellingInReplies(name)) {
+      const lower = name.toLowerCase();
+      if (lower === 'trailer' ? !trailers : hopByHop.has(lower) || named?.has(lower) === true)
+        continue;
+      // RFC 9112 §6.3: beside Transfer-Encoding, a Content-Length says nothing.
+      if (ownInReplies.has(lower) || (reframed && lower === 'content-length')) continue;
+    }
     headers.push(name, raw[index + 1] ?? '');
   }
   headers.push('Via', `1.1 ${pseudonym}`);
@@ -105,7 +131,8 @@ export function trailerFields(raw: readonly string[]): [string, string][] {
 export function isLoop(raw: readonly string[]): boolean {
   let count = 0;
   for (let index = 0; index < raw.length; index += 2) {
-    if (raw[index]?.toLowerCase() !== 'via') continue;
+    const name = raw[index] ?? '';
+    if (name.length !== 3 || name.toLowerCase() !== 'via') continue;
     count += (raw[index + 1] ?? '').split(',').filter((hop) => hop.includes(pseudonym)).length;
   }
   return count >= viaMax;

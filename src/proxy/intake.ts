@@ -9,7 +9,7 @@ import { Exchange, type Failure } from './exchange.ts';
 import { isLoop, valueOf } from './headers.ts';
 import type { Refusal } from './replies.ts';
 import type { Names } from './routing/names.ts';
-import type { Route } from './routing/route.ts';
+import type { Addressed, Route } from './routing/route.ts';
 import { route } from './routing/router.ts';
 import { refuseAmbiguous } from './strict.ts';
 
@@ -33,19 +33,6 @@ export interface IntakeDeps {
   readonly clock: Clock;
   readonly logger: Logger;
   readonly isDraining: () => boolean;
-}
-
-/** A request's head and where it arrived, whichever parser read it. */
-export interface Arrived {
-  readonly method: string;
-  readonly target: string;
-  readonly httpVersion: string;
-  /** Names and values in turn. */
-  readonly rawHeaders: readonly string[];
-  readonly host: string | undefined;
-  /** Undefined on a unix socket. */
-  readonly localAddress: string | undefined;
-  readonly localPort: number | undefined;
 }
 
 /** A request that may be forwarded. */
@@ -76,16 +63,18 @@ export class Intake {
     const { localAddress, localPort } = req.socket;
     const ambiguity = refuseAmbiguous({ method, target, httpVersion, rawHeaders });
     if (ambiguity !== undefined) return this.#refuse('bad_request', ambiguity);
-    const arrived = { method, target, httpVersion, rawHeaders, host, localAddress, localPort };
-    return this.admitSound(arrived, listenerService);
+    return this.admitSound({
+      ...{ method, target, rawHeaders, host, listenerService },
+      ...{ localAddress, localPort },
+    });
   }
 
   /** The same for a request that is known to be sound, as `refuseAmbiguous` has it. */
-  admitSound(arrived: Arrived, listenerService: string | undefined): Call | Refused {
+  admitSound(arrived: Addressed): Call | Refused {
     const { method, rawHeaders, host } = arrived;
     if (isLoop(rawHeaders))
       return this.#refuse('bad_request', 'the request runs in a loop of agents');
-    const decided = route({ ...arrived, listenerService }, this.#deps.names);
+    const decided = route(arrived, this.#deps.names);
     if (decided.kind === 'refusal') return this.#refuse(decided.reason, decided.detail);
     const idempotencyKey = valueOf(rawHeaders, 'idempotency-key') !== undefined;
     return this.#begin(decided, { method, idempotencyKey, host });

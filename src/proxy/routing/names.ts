@@ -47,7 +47,7 @@ export class Names {
 
   /** A host name may mean anything on the network: without a suffix, a name with dots must be a known service. */
   readHost(host: string): ServiceAddress | undefined {
-    if (isIP(host) !== 0) return undefined;
+    if (mayBeAddress(host) && isIP(host) !== 0) return undefined;
     const suffix = this.#suffixes.find((candidate) => host.endsWith(candidate));
     if (suffix !== undefined) return this.read(host.slice(0, -suffix.length));
     const address = this.read(host);
@@ -60,13 +60,20 @@ export class Names {
     return (
       host === 'localhost' ||
       isLoopback(host) ||
-      host === localAddress?.replace(/^::ffff:/, '') ||
+      (mayBeAddress(host) && host === localAddress?.replace(/^::ffff:/, '')) ||
       this.#ownHosts.has(host)
     );
   }
 }
 
+/** No other text can be an IP address; looking closer costs much more. */
+function mayBeAddress(host: string): boolean {
+  const last = host.charCodeAt(host.length - 1);
+  return (last >= 48 && last <= 57) || host.includes(':');
+}
+
 export function isLoopback(host: string): boolean {
+  if (!mayBeAddress(host)) return false;
   const version = isIP(host);
   if (version === 4) return host.startsWith('127.') || host === '0.0.0.0';
   return version === 6 && /^(?:::1|::|::ffff:(?:127\..*|7f[0-9a-f]{2}:.*))$/.test(host);

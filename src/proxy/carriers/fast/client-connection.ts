@@ -39,6 +39,8 @@ export class ClientConnection implements CallClient {
   readonly #options: ClientConnectionOptions;
   readonly #events: ClientConnectionEvents;
   readonly address: string | undefined;
+  readonly #localAddress: string | undefined;
+  readonly #localPort: number | undefined;
   #state: State = idle;
   /** What came before its turn. */
   #waiting: Buffer | undefined;
@@ -58,6 +60,8 @@ export class ClientConnection implements CallClient {
     this.#options = options;
     this.#events = events;
     this.address = socket.remoteAddress;
+    this.#localAddress = socket.localAddress;
+    this.#localPort = socket.localPort;
     this.#heardAtMs = deps.clock.nowMs();
   }
 
@@ -142,18 +146,15 @@ export class ClientConnection implements CallClient {
       this.#stepAside(bytes);
       return;
     }
-    const admission = this.#deps.intake.admitSound(
-      {
-        method: request.method,
-        target: request.target,
-        httpVersion: '1.1',
-        rawHeaders: request.rawHeaders,
-        host: request.host,
-        localAddress: this.#socket.localAddress,
-        localPort: this.#socket.localPort,
-      },
-      this.#options.listenerService,
-    );
+    const admission = this.#deps.intake.admitSound({
+      method: request.method,
+      target: request.target,
+      rawHeaders: request.rawHeaders,
+      host: request.host,
+      listenerService: this.#options.listenerService,
+      localAddress: this.#localAddress,
+      localPort: this.#localPort,
+    });
     this.#lastRequest = request.close;
     if (admission.kind === 'refused' && request.body !== 0) {
       // Rare enough to leave to those who know how to read the body to nowhere.

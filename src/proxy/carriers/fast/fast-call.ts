@@ -146,7 +146,7 @@ export class FastCall implements Pursuer, ReplyEvents {
     );
   }
 
-  replied(reply: CanonicalReply): boolean {
+  replied(reply: CanonicalReply, more: boolean): boolean {
     const { status, rawHeaders } = reply;
     if (this.#exchange.replied(status, isNeverSent(rawHeaders)) === 'retry') {
       this.#stage = pursuing;
@@ -160,9 +160,8 @@ export class FastCall implements Pursuer, ReplyEvents {
     this.#replyChunked = reply.body === 'chunked' || reply.body === 'close';
     const headers = replyHeaders(rawHeaders, this.#replyChunked);
     this.#replyHead = `${statusLine(reply)}${fieldLines(headers)}${this.#replyChunked ? chunkedLine : ''}${this.#client.closing ? closeLine : keepAliveLines}\r\n`;
-    // Contents that came with the head are written with it, in this turn.
-    if (reply.body === 0) this.#writeHead([]);
-    else process.nextTick(flushHead, this);
+    // Contents that came with the head are written with it.
+    if (reply.body === 0 || !more) this.#writeHead([]);
     return true;
   }
 
@@ -210,11 +209,6 @@ export class FastCall implements Pursuer, ReplyEvents {
     this.#client.holdBody(false);
   }
 
-  /** The head that no contents have come with. */
-  flushHead(): void {
-    if (this.#replyHead !== '') this.#writeHead([]);
-  }
-
   #send(pool: InstancePool, connection: InstanceConnection): void {
     const { body } = this;
     this.#stage = { kind: 'sent', pool, connection };
@@ -260,10 +254,6 @@ export class FastCall implements Pursuer, ReplyEvents {
     this.#stage = over;
     this.#pursuit.stop();
   }
-}
-
-function flushHead(call: FastCall): void {
-  call.flushHead();
 }
 
 const chunkedLine = 'Transfer-Encoding: chunked\r\n';

@@ -7,8 +7,11 @@ import { readReply, type CanonicalReply } from './reply-head.ts';
 export interface ReplyEvents {
   /** A 1xx that is not the answer. */
   interim(reply: CanonicalReply): void;
-  /** The answer's head. False: nothing more of it is wanted, and the connection is destroyed. */
-  replied(reply: CanonicalReply): boolean;
+  /**
+   * The answer's head. `more`: bytes of its body have come with it and follow at once. False: nothing more of it is wanted,
+   * and the connection is destroyed.
+   */
+  replied(reply: CanonicalReply, more: boolean): boolean;
   /**
    * Contents of the body, as they came; several at once when several chunks came together. `ended` follows at once when
    * `last`. False: hold the next ones back until `resume`.
@@ -135,7 +138,7 @@ export class InstanceConnection {
     this.#reply = reply;
     this.keepAliveMs = reply.keepAliveMs;
     this.#state = bodyState(reply);
-    if (this.#events?.replied(reply) === false) {
+    if (this.#events?.replied(reply, reply.end < all.length) === false) {
       this.destroy();
       return;
     }

@@ -1,4 +1,5 @@
 // Reads the heads of replies strictly: what is not plain HTTP/1.x is a bad response.
+import { lengthsOf } from '../../field-names.ts';
 import { endOfHead, readLength, splitFields } from './head-text.ts';
 
 /** As on the general lane; more is a bad response. */
@@ -34,10 +35,19 @@ export function readReply(bytes: Buffer, headOnly: boolean): CanonicalReply | 'i
   const status = Number(digits);
   const rawHeaders = splitFields(fields);
   const found = readFields(rawHeaders);
-  if (found === 'bad') return 'bad';
-  const body = hasNoBody(status, headOnly) ? 0 : found.body;
+  const framed = found === undefined ? 'bad' : bodyOf(found.length, found.encoding);
+  if (found === undefined || framed === 'bad') return 'bad';
+  const body = hasNoBody(status, headOnly) ? 0 : framed;
   const keepAlive = body !== 'close' && (minor === '1' ? !found.close : found.stays);
   return { status, message, rawHeaders, body, keepAlive, keepAliveMs: found.keepAliveMs, end };
+}
+
+/** Undefined when they contradict each other. */
+function readFields(rawHeaders: readonly string[]): Found | undefined {
+  const found = new Found();
+  for (let index = 0; index < rawHeaders.length; index += 2)
+    if (!found.note(rawHeaders[index] ?? '', rawHeaders[index + 1] ?? '')) return undefined;
+  return found;
 }
 
 /** RFC 9110 §6.4.1. */
@@ -46,59 +56,42 @@ function hasNoBody(status: number, headOnly: boolean): boolean {
 }
 
 /** What the fields say about the reply's end and the connection's. */
-interface ReplyFields {
+class Found {
   length: string | undefined;
   encoding: string | undefined;
-  close: boolean;
-  stays: boolean;
-  keepAliveMs: number;
-}
+  close = false;
+  stays = false;
+  keepAliveMs = Infinity;
 
-function readFields(
-  rawHeaders: readonly string[],
-): (Omit<ReplyFields, 'length' | 'encoding'> & Pick<CanonicalReply, 'body'>) | 'bad' {
-  const found: ReplyFields = {
-    length: undefined,
-    encoding: undefined,
-    close: false,
-    stays: false,
-    keepAliveMs: Infinity,
-  };
-  for (let index = 0; index < rawHeaders.length; index += 2) {
-    const name = rawHeaders[index] ?? '';
-    // The lengths of the four names, so that most fields cost one comparison.
-    if (name.length !== 10 && name.length !== 14 && name.length !== 17) continue;
-    if (!note(found, name.toLowerCase(), rawHeaders[index + 1] ?? '')) return 'bad';
-  }
-  const { close, stays, keepAliveMs } = found;
-  const body = bodyOf(found.length, found.encoding);
-  return body === 'bad' ? 'bad' : { body, close, stays, keepAliveMs };
-}
-
-/** False for what must not be there twice. */
-function note(found: ReplyFields, name: string, value: string): boolean {
-  switch (name) {
-    case 'content-length':
-      if (found.length !== undefined) return false;
-      found.length = value;
-      return true;
-    case 'transfer-encoding':
-      if (found.encoding !== undefined) return false;
-      found.encoding = value.toLowerCase();
-      return true;
-    case 'connection':
-      found.close ||= /(?:^|,)[ \t]*close[ \t]*(?:,|$)/i.test(value);
-      found.stays ||= /(?:^|,)[ \t]*keep-alive[ \t]*(?:,|$)/i.test(value);
-      return true;
-    case 'keep-alive': {
-      const seconds = /(?:^|[, ])timeout=(\d{1,6})/.exec(value)?.[1];
-      if (seconds !== undefined) found.keepAliveMs = Number(seconds) * 1000;
-      return true;
+  /** False for what must not be there twice. */
+  note(name: string, value: string): boolean {
+    if (!isTelling(name)) return true;
+    switch (name.toLowerCase()) {
+      case 'content-length':
+        if (this.length !== undefined) return false;
+        this.length = value;
+        return true;
+      case 'transfer-encoding':
+        if (this.encoding !== undefined) return false;
+        this.encoding = value.toLowerCase();
+        return true;
+      case 'connection':
+        this.close ||= /(?:^|,)[ \t]*close[ \t]*(?:,|$)/i.test(value);
+        this.stays ||= /(?:^|,)[ \t]*keep-alive[ \t]*(?:,|$)/i.test(value);
+        return true;
+      case 'keep-alive': {
+        const seconds = /(?:^|[, ])timeout=(\d{1,6})/.exec(value)?.[1];
+        if (seconds !== undefined) this.keepAliveMs = Number(seconds) * 1000;
+        return true;
+      }
+      default:
+        return true;
     }
-    default:
-      return true;
   }
 }
+
+/** By their lengths: most other fields need no further look. */
+const isTelling = lengthsOf(['content-length', 'transfer-encoding', 'connection', 'keep-alive']);
 
 function bodyOf(
   length: string | undefined,

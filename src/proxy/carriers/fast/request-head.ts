@@ -1,5 +1,6 @@
 // Reads the heads of requests that leave no doubt; all others are the general carrier's, whose parser is llhttp.
 import { parseAuthority } from '../../authority.ts';
+import { lengthsOf } from '../../field-names.ts';
 import { endOfHead, readLength, splitFields } from './head-text.ts';
 
 /** A longer one is not for the fast lane. */
@@ -41,6 +42,12 @@ const doubtful: ReadonlySet<string> = new Set([
   'upgrade',
 ]);
 
+/** By their lengths: most other fields need no further look. */
+const isTelling = lengthsOf([
+  ...doubtful,
+  ...['host', 'content-length', 'transfer-encoding', 'connection'],
+]);
+
 /** The request whose head begins at `from`; `doubtful` for everything that is not plainly canonical or not complete. */
 export function readRequest(bytes: Buffer, from: number): CanonicalRequest | 'doubtful' {
   const end = endOfHead(bytes, from);
@@ -49,52 +56,55 @@ export function readRequest(bytes: Buffer, from: number): CanonicalRequest | 'do
   if (match === null) return 'doubtful';
   const [, method = '', target = '', fields = ''] = match;
   const rawHeaders = splitFields(fields);
-  const framing = readFraming(rawHeaders);
-  if (framing === 'doubtful') return 'doubtful';
-  return { method, target, rawHeaders, ...framing, end };
+  const found = readFields(rawHeaders);
+  const body = found === undefined ? 'doubtful' : bodyOf(found.length, found.encoding);
+  if (found?.host === undefined || body === 'doubtful') return 'doubtful';
+  const close = found.connection?.length === 'close'.length;
+  return { method, target, rawHeaders, host: found.host, body, close, end };
 }
 
-type Framing = Pick<CanonicalRequest, 'host' | 'body' | 'close'>;
+/** Undefined when a field leaves a doubt. */
+function readFields(rawHeaders: readonly string[]): Found | undefined {
+  const found = new Found();
+  for (let index = 0; index < rawHeaders.length; index += 2)
+    if (!found.note(rawHeaders[index] ?? '', rawHeaders[index + 1] ?? '')) return undefined;
+  const { host, connection } = found;
+  if (host === undefined || parseAuthority(host) === undefined) return undefined;
+  const isPlain = connection === undefined || /^(?:keep-alive|close)$/i.test(connection);
+  return isPlain ? found : undefined;
+}
 
 /** The fields that say who is called and where the message ends, each at most once. */
-interface Found {
+class Found {
   host: string | undefined;
-  'content-length': string | undefined;
-  'transfer-encoding': string | undefined;
+  length: string | undefined;
+  encoding: string | undefined;
   connection: string | undefined;
-}
 
-function readFraming(rawHeaders: readonly string[]): Framing | 'doubtful' {
-  const found: Found = {
-    host: undefined,
-    'content-length': undefined,
-    'transfer-encoding': undefined,
-    connection: undefined,
-  };
-  for (let index = 0; index < rawHeaders.length; index += 2) {
-    const name = (rawHeaders[index] ?? '').toLowerCase();
-    if (!note(found, name, rawHeaders[index + 1] ?? '')) return 'doubtful';
-  }
-  const { host, connection = 'keep-alive' } = found;
-  const body = bodyOf(found['content-length'], found['transfer-encoding']);
-  if (host === undefined || parseAuthority(host) === undefined || body === 'doubtful')
-    return 'doubtful';
-  if (!/^(?:keep-alive|close)$/i.test(connection)) return 'doubtful';
-  return { host, body, close: connection.length === 'close'.length };
-}
-
-/** False when the field leaves a doubt. */
-function note(found: Found, name: string, value: string): boolean {
-  switch (name) {
-    case 'host':
-    case 'content-length':
-    case 'transfer-encoding':
-    case 'connection':
-      if (found[name] !== undefined) return false;
-      found[name] = value;
-      return true;
-    default:
-      return !doubtful.has(name);
+  /** False when the field leaves a doubt. */
+  note(name: string, value: string): boolean {
+    if (!isTelling(name)) return true;
+    const lower = name.toLowerCase();
+    switch (lower) {
+      case 'host':
+        if (this.host !== undefined) return false;
+        this.host = value;
+        return true;
+      case 'content-length':
+        if (this.length !== undefined) return false;
+        this.length = value;
+        return true;
+      case 'transfer-encoding':
+        if (this.encoding !== undefined) return false;
+        this.encoding = value;
+        return true;
+      case 'connection':
+        if (this.connection !== undefined) return false;
+        this.connection = value;
+        return true;
+      default:
+        return !doubtful.has(lower);
+    }
   }
 }
 
