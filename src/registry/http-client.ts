@@ -88,7 +88,7 @@ export class HttpClient {
 
   /** The server in use cannot serve (it said so, or an operation timed out): the next request goes to the next one. */
   leaveServer(): void {
-    this.#current = (this.#current + 1) % Math.max(1, this.#options.servers.length);
+    this.#leave(this.#current);
   }
 
   /** Ends all connections, and requests with them. Idempotent. */
@@ -101,10 +101,11 @@ export class HttpClient {
   async #send(request: HttpRequest, signal: AbortSignal): Promise<http.IncomingMessage> {
     const tries = this.#options.socketPath === undefined ? this.#options.servers.length : 1;
     for (let attempt = 1; ; attempt++) {
+      const used = this.#current;
       try {
         return await this.#sendToCurrent(request, signal);
       } catch (error) {
-        this.leaveServer();
+        this.#leave(used);
         if (isTimeout(error)) this.#dropIdle();
         if (attempt >= tries || signal.aborted || this.#closed) throw error;
       }
@@ -167,6 +168,12 @@ export class HttpClient {
         for (const socket of sockets ?? []) socket.destroy();
       }
     }
+  }
+
+  /** Of several requests that fail on one server, the first leaves it for all. */
+  #leave(server: number): void {
+    if (server !== this.#current) return;
+    this.#current = (server + 1) % Math.max(1, this.#options.servers.length);
   }
 
   #mustGoOn(signal: AbortSignal): void {

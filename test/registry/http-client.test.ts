@@ -87,6 +87,29 @@ describe('HttpClient', () => {
     assert.equal(calls, 2);
   });
 
+  it('leaves a dead server once, however many requests fail on it', async () => {
+    const { address } = await serve((_request, response) => response.end('ok'));
+    const client = clientOf([await deadAddress(), address]);
+    const answers = await Promise.all([1, 2].map(() => client.request(get, soon())));
+    assert.deepEqual(
+      answers.map(({ text }) => text),
+      ['ok', 'ok'],
+    );
+    assert.equal((await client.request(get, soon())).text, 'ok');
+  });
+
+  it('does not send again into silence', async () => {
+    let calls = 0;
+    const { address } = await serve((_request, response) => {
+      if (++calls === 1) response.end('ok');
+    });
+    const client = clientOf([address]);
+    const request = { ...get, silenceMs: 100 };
+    await client.request(request, soon());
+    await assert.rejects(client.request(request, soon()), { code: 'registry_timeout' });
+    assert.equal(calls, 2);
+  });
+
   it('leaves a server when told', async () => {
     const first = await serve((_request, response) => response.end('first'));
     const second = await serve((_request, response) => response.end('second'));

@@ -20,9 +20,10 @@ export class ServerProcess {
   readonly #name: string;
   #child: ChildProcess | undefined;
 
-  constructor(name: string) {
+  /** `parent`: where the directory is made. */
+  constructor(name: string, parent: string = tmpdir()) {
     this.#name = name;
-    this.directory = mkdtempSync(join(tmpdir(), `outrigger-${name}-`));
+    this.directory = mkdtempSync(join(parent, `outrigger-${name}-`));
   }
 
   get pid(): number | undefined {

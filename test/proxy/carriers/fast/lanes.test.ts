@@ -5,7 +5,7 @@ import { describe, it, type TestContext } from 'node:test';
 import { setImmediate as nextTurn } from 'node:timers/promises';
 import { eventually } from '../../../support/eventually.ts';
 import { parseWithLlhttp } from '../../../support/llhttp.ts';
-import { byteOrigin, RawClient, startProxy } from '../../fixture.ts';
+import { byteOrigin, httpOrigin, RawClient, startProxy } from '../../fixture.ts';
 
 interface Lane {
   readonly name: string;
@@ -115,18 +115,17 @@ describe('requests on both lanes', () => {
   }
 
   it('pipelined: each is answered in its turn, and one in doubt takes the rest with it', async (test) => {
-    const pair = await lanes(test, (socket, count) => {
-      socket.write(`HTTP/1.1 200 OK\r\nContent-Length: 1\r\n\r\n${count}`);
-    });
-    const plain = 'GET /1 HTTP/1.1\r\nHost: a\r\n\r\n';
+    const origin = await httpOrigin(test, (req, res) => res.end(req.url));
+    const plain = (path: string): string => `GET ${path} HTTP/1.1\r\nHost: a\r\n\r\n`;
     const post = 'POST /2 HTTP/1.1\r\nHost: a\r\nContent-Length: 3\r\n\r\nabc';
     const doubtful = 'GET /3 HTTP/1.1\r\nHost: a\r\nTE: trailers\r\nConnection: TE\r\n\r\n';
-    for (const lane of pair) {
-      const client = new RawClient(test, lane.port);
-      client.send(plain + post + doubtful + plain);
-      const text = await client.until(/(?:HTTP\/1\.1 200 OK\r\n[^]*?\r\n\r\n\d){4}$/);
-      const bodies = text.split(/HTTP\/1\.1 200 OK\r\n[^]*?\r\n\r\n/).slice(1);
-      assert.deepEqual(bodies, ['1', '2', '3', '4'], lane.name);
+    for (const fastLane of [true, false]) {
+      const { port } = await startProxy(test, { a: [origin.port] }, { proxy: { fastLane } });
+      const client = new RawClient(test, port);
+      client.send(plain('/1') + post + doubtful + plain('/4'));
+      await client.until(/\/4(?:\r\n0\r\n\r\n)?$/);
+      const paths = [...client.text.matchAll(/^(\/\d)(?=\r|H|$)/gm)].map(([, path]) => path);
+      assert.deepEqual(paths, ['/1', '/2', '/3', '/4'], `fast lane: ${String(fastLane)}`);
     }
   });
 });

@@ -1,0 +1,85 @@
+// Real Consul servers for the contract suite.
+import {
+  consulVersion,
+  requireConsul,
+  startConsul,
+  type ConsulServer,
+} from '../../servers/consul.ts';
+import type { ContractBackend, ContractRegistry } from '../backend.ts';
+
+const ttlMs = 2000;
+const heartbeatMs = 600;
+const token = 'right';
+
+/** An agent has no parts that could be used alone: cases that do not hurt their server give it back, emptied. */
+class ConsulBackend implements ContractBackend {
+  readonly ttlMs = ttlMs;
+  readonly heartbeatMs = heartbeatMs;
+  /** Nobody can tell a released instance from a lost one, so a loss of most is read twice before it is believed. */
+  readonly releaseMs = 3000;
+  readonly without = {};
+  readonly #free: ConsulServer[] = [];
+  readonly #started: ConsulServer[] = [];
+
+  version(): Promise<string> {
+    return Promise.resolve(consulVersion);
+  }
+
+  available(): string | undefined {
+    return requireConsul();
+  }
+
+  async open({ own }: { readonly own: boolean }): Promise<ContractRegistry> {
+    if (own) {
+      const server = await startConsul({ token });
+      return registryOf(server, () => server.stop());
+    }
+    const server = this.#free.pop() ?? (await this.#start());
+    return registryOf(server, async () => {
+      await server.clear();
+      this.#free.push(server);
+    });
+  }
+
+  async close(): Promise<void> {
+    for (const server of this.#started) await server.stop();
+  }
+
+  async #start(): Promise<ConsulServer> {
+    const server = await startConsul({ token });
+    this.#started.push(server);
+    return server;
+  }
+}
+
+function registryOf(server: ConsulServer, close: () => Promise<void>): ContractRegistry {
+  const urlAt = (host: string, port: number, secret = token): string =>
+    `consul://${secret}@${host}:${port}?ttl=${ttlMs}ms&heartbeat=${heartbeatMs}ms&wait=1s`;
+  let foreign = 0;
+  const here = { host: '127.0.0.1', port: server.port };
+  return {
+    url: urlAt(here.host, here.port),
+    restartEmpty: () => server.restartEmpty(),
+    restartWithData: (downMs) => server.restartWithData(downMs),
+    pause: async () => {
+      server.pause();
+    },
+    resume: async () => {
+      server.resume();
+    },
+    server: { address: here, urlAt: ({ host, port }) => urlAt(host, port) },
+    wrongPasswordUrl: urlAt(here.host, here.port, 'wrong'),
+    writeForeignRecord: async (service, text) => {
+      foreign++;
+      // Consul takes services without a port, and texts of 512 bytes at most.
+      await server.call('PUT', '/agent/service/register', {
+        ID: `foreign-${foreign}`,
+        Name: service,
+        Meta: { outrigger: text.slice(0, 512) },
+      });
+    },
+    close,
+  };
+}
+
+export const consulBackend: ContractBackend = new ConsulBackend();
