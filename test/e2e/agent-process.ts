@@ -13,6 +13,8 @@ import { requestJson } from './http-client.ts';
 
 const program = fileURLToPath(new URL('../../bin/outrigger.js', import.meta.url));
 const inMemory = '/dev/shm';
+/** All of this is also run with `OUTRIGGER_FAST_LANE=false`: nothing may depend on the lane. */
+const lane = { OUTRIGGER_FAST_LANE: process.env['OUTRIGGER_FAST_LANE'] ?? 'true' };
 const appScript = fileURLToPath(new URL('app.js', import.meta.url));
 
 export interface AgentOptions {
@@ -125,7 +127,7 @@ export class Fleet {
     return spawn('sh', ['-c', limit, process.execPath, program, ...args], {
       stdio: ['ignore', 'pipe', 'pipe'],
       detached: true,
-      env: { PATH: process.env['PATH'] ?? '', ...options.environment },
+      env: { PATH: process.env['PATH'] ?? '', ...lane, ...options.environment },
     });
   }
 
