@@ -72,7 +72,8 @@ export async function buildAgent(config: Config, deps: BuildDeps): Promise<Agent
     adminUrl: () => admin.url,
   });
   const dns =
-    config.dns && new DnsServer({ source: new DnsCallees(upstreams), random, logger }, config.dns);
+    config.dns &&
+    new DnsServer({ source: new DnsCallees(upstreams), clock, random, logger }, config.dns);
   const others = [...(dns ? [dns] : []), upstreams, external, registries, ...stores];
   const steps = new AgentSteps({ services, proxy, supervisor, others });
   const drain = new Drain(

@@ -8,6 +8,5 @@ export {
   type Answer,
   type DecodedPacket,
   type OptAnswer,
-  type Packet,
   type Question,
 } from 'dns-packet';

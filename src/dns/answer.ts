@@ -1,15 +1,7 @@
-// Makes DNS responses: records of a service's instances, negative answers, and what fits into a datagram.
+// Which records answer a question about a service: those of its instances, in random order.
 import { isIPv4, isIPv6 } from 'node:net';
-import {
-  AUTHORITATIVE_ANSWER,
-  RECURSION_DESIRED,
-  TRUNCATED_RESPONSE,
-  encode,
-  type Answer,
-  type DecodedPacket,
-  type OptAnswer,
-  type Question,
-} from '../core/dns-packet.ts';
+import { isDnsName } from '../core/dns-name.ts';
+import type { Answer, Question } from '../core/dns-packet.ts';
 import type { Random } from '../core/random.ts';
 import { nameOfHost } from './question.ts';
 
@@ -20,7 +12,7 @@ export interface Callee {
   readonly weight: number;
 }
 
-/** RFC 1035 §4.1.1 and RFC 2136 §2.2. */
+/** RFC 1035 §4.1.1, RFC 2136 §2.2 and RFC 6891 §9. */
 export const codes = {
   noError: 0,
   formatError: 1,
@@ -28,17 +20,8 @@ export const codes = {
   nameError: 3,
   notImplemented: 4,
   refused: 5,
+  badVersion: 16,
 };
-
-/** RFC 1035 §4.1.1: a response says what was asked of it. */
-const opcodeMask = 0x7800;
-
-/** Lists change at any time: an answer is good for the connection that is made now. */
-const ttlSeconds = 0;
-/** RFC 6891 §6.2.3: what a client can take that does not say. */
-const plainUdpBytesMax = 512;
-/** More is cut in pieces on some networks. */
-const udpBytesMax = 1232;
 
 export interface Response {
   readonly code: number;
@@ -48,38 +31,46 @@ export interface Response {
   readonly negative?: boolean;
 }
 
-/** The records of the callees that the question is about, in random order. */
+/** Lists change at any time: an answer is good for the connection that is made now. */
+const ttlSeconds = 0;
+/** More fit into no message. */
+const calleesMax = 2000;
+
+/** The records of the callees that the question is about. A host that DNS cannot name is left out. */
 export function recordsOf(
   { name, type }: Pick<Question, 'name'> & { readonly type: string },
   callees: readonly Callee[],
   domain: string,
   random: Random,
 ): Response {
-  const shuffled = callees
-    .map((callee) => ({ callee, at: random() }))
-    .sort((a, b) => a.at - b.at)
-    .map(({ callee }) => callee);
-  const common = { name, ttl: ttlSeconds } as const;
+  if (type === 'ANY') {
+    // RFC 8482 §4.2.
+    const data = { cpu: 'RFC8482', os: '' };
+    return { code: codes.noError, answers: [{ name, ttl: ttlSeconds, type: 'HINFO', data }] };
+  }
+  const named = callees.filter(({ host }) => hasName(host, domain));
+  const shuffled = shuffle(named, random).slice(0, calleesMax);
+  const hosts = [...new Set(shuffled.map(({ host }) => host))];
   if (type === 'SRV') {
-    const answers = shuffled.map(({ host, port, weight }): Answer => {
-      const data = { priority: 0, weight, port, target: nameOfHost(host, domain) };
-      return { ...common, type: 'SRV', data };
-    });
-    const hosts = [...new Set(shuffled.map(({ host }) => host))];
+    const answers = shuffled.map((callee) => serviceRecord(name, callee, domain));
     const additionals = hosts.flatMap((host) => addressRecord(nameOfHost(host, domain), host));
     return { code: codes.noError, answers, additionals, negative: answers.length === 0 };
   }
-  if (type === 'ANY') {
-    // RFC 8482 §4.2.
-    return {
-      code: codes.noError,
-      answers: [{ ...common, type: 'HINFO', data: { cpu: 'RFC8482', os: '' } }],
-    };
-  }
-  const hosts = [...new Set(shuffled.map(({ host }) => host))];
   const matches = type === 'A' ? isIPv4 : type === 'AAAA' ? isIPv6 : () => false;
   const answers = hosts.filter(matches).flatMap((host) => addressRecord(name, host));
   return { code: codes.noError, answers, negative: answers.length === 0 };
+}
+
+function hasName(host: string, domain: string): boolean {
+  const name = nameOfHost(host, domain);
+  return isDnsName(name) && !/[:%]/.test(name);
+}
+
+/** RFC 2782: whole numbers, and 0 only for what should get next to nothing. */
+function serviceRecord(name: string, { host, port, weight }: Callee, domain: string): Answer {
+  const share = Math.min(65_535, Math.max(1, Math.ceil(weight)));
+  const data = { priority: 0, weight: share, port, target: nameOfHost(host, domain) };
+  return { name, ttl: ttlSeconds, type: 'SRV', data };
 }
 
 function addressRecord(name: string, host: string): Answer[] {
@@ -88,72 +79,15 @@ function addressRecord(name: string, host: string): Answer[] {
   return [];
 }
 
-/**
- * The response as it goes over the wire. Over UDP, what does not fit is left out and the response says that it was cut
- * (TC), so that the client asks again over TCP.
- */
-export function encodeResponse(
-  query: DecodedPacket,
-  response: Response,
-  options: { readonly domain: string; readonly udp: boolean },
-): Buffer {
-  const bytesMax = options.udp ? bytesMaxOf(query) : 65_535;
-  const whole = encodeWith(query, response, options.domain, false);
-  if (whole.length <= bytesMax) return whole;
-  const bare = encodeWith(query, { ...response, additionals: [] }, options.domain, false);
-  if (bare.length <= bytesMax) return bare;
-  // A client that does not ask again has at least some of them.
-  let count = Math.floor((response.answers.length * bytesMax) / bare.length);
-  for (; count > 0; count--) {
-    const answers = response.answers.slice(0, count);
-    const cut = encodeWith(query, { ...response, answers, additionals: [] }, options.domain, true);
-    if (cut.length <= bytesMax) return cut;
+/** Fisher and Yates. */
+function shuffle<T>(list: readonly T[], random: Random): T[] {
+  const shuffled = [...list];
+  for (let at = shuffled.length - 1; at > 0; at--) {
+    const other = Math.floor(random() * (at + 1));
+    [shuffled[at], shuffled[other]] = [shuffled[other] as T, shuffled[at] as T];
   }
-  return encodeWith(query, { ...response, answers: [], additionals: [] }, options.domain, true);
+  return shuffled;
 }
-
-function encodeWith(
-  query: DecodedPacket,
-  { code, answers, additionals = [], negative = false }: Response,
-  domain: string,
-  truncated: boolean,
-): Buffer {
-  const isRefused = code === codes.refused;
-  return encode({
-    type: 'response',
-    id: query.id ?? 0,
-    flags:
-      ((query.flags ?? 0) & opcodeMask) |
-      (isRefused ? 0 : AUTHORITATIVE_ANSWER) |
-      (query.flag_rd ? RECURSION_DESIRED : 0) |
-      (truncated ? TRUNCATED_RESPONSE : 0) |
-      code,
-    questions: query.questions ?? [],
-    answers: [...answers],
-    authorities: negative ? [soaOf(domain)] : [],
-    additionals: [...additionals, ...(optOf(query) === undefined ? [] : [ownOpt])],
-  });
-}
-
-function bytesMaxOf(query: DecodedPacket): number {
-  const offered = optOf(query)?.udpPayloadSize ?? plainUdpBytesMax;
-  return Math.max(plainUdpBytesMax, Math.min(offered, udpBytesMax));
-}
-
-function optOf({ additionals = [] }: DecodedPacket): OptAnswer | undefined {
-  return additionals.find((record) => record.type === 'OPT');
-}
-
-const ownOpt = {
-  type: 'OPT',
-  name: '.',
-  udpPayloadSize: udpBytesMax,
-  extendedRcode: 0,
-  ednsVersion: 0,
-  flags: 0,
-  flag_do: false,
-  options: [],
-} as never;
 
 /** RFC 2308 §3; nothing is remembered as missing, for it may come at any time. */
 export function soaOf(domain: string): Answer {

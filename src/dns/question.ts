@@ -41,7 +41,8 @@ export function nameOfHost(host: string, domain: string): string {
     const bytes = host.split('.').map((part) => Number(part).toString(16).padStart(2, '0'));
     return `${bytes.join('')}.addr.${domain}`;
   }
-  if (isIPv6(host)) return `${hexOfIpv6(host)}.addr.${domain}`;
+  // A zone (%eth0) means something on one machine only, and stays what DNS cannot name.
+  if (isIPv6(host) && !host.includes('%')) return `${hexOfIpv6(host)}.addr.${domain}`;
   return host;
 }
 
@@ -53,7 +54,7 @@ function addressOfHex(hex: string): string {
 
 function hexOfIpv6(host: string): string {
   // The URL parser turns an embedded IPv4 part into groups too.
-  const text = new URL(`http://[${host.replace(/%.*$/, '')}]`).hostname.slice(1, -1);
+  const text = new URL(`http://[${host}]`).hostname.slice(1, -1);
   const [before = '', after] = text.split('::');
   const head = before === '' ? [] : before.split(':');
   const tail = after === undefined || after === '' ? [] : after.split(':');

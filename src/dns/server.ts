@@ -1,14 +1,18 @@
 // The DNS server of the agent: answers for services from what the proxy itself would call, over UDP and TCP.
-import { createSocket, type Socket as UdpSocket } from 'node:dgram';
+import { createSocket, type RemoteInfo, type Socket as UdpSocket } from 'node:dgram';
 import { createServer, type AddressInfo, type Server, type Socket } from 'node:net';
 import { formatAddress, type Address } from '../core/address.ts';
+import type { Clock } from '../core/clock.ts';
 import type { Component } from '../core/component.ts';
-import { decode, type DecodedPacket, type Question } from '../core/dns-packet.ts';
+import { isDnsName } from '../core/dns-name.ts';
+import type { DecodedPacket, Question } from '../core/dns-packet.ts';
 import { ConfigError, messageOf, systemCodeOf } from '../core/errors.ts';
 import type { Logger } from '../core/logger.ts';
 import type { Random } from '../core/random.ts';
-import { codes, encodeResponse, recordsOf, soaOf, type Callee, type Response } from './answer.ts';
+import { codes, recordsOf, soaOf, type Callee, type Response } from './answer.ts';
+import { ednsVersionOf, encodeResponse, readQuery } from './message.ts';
 import { readQuestion } from './question.ts';
+import { TcpClient } from './tcp-client.ts';
 
 /** What the server asks of the agent. */
 export interface CalleeSource {
@@ -25,6 +29,7 @@ export interface CalleeSource {
 
 export interface DnsServerDeps {
   readonly source: CalleeSource;
+  readonly clock: Clock;
   readonly random: Random;
   readonly logger: Logger;
 }
@@ -36,21 +41,26 @@ export interface DnsServerOptions {
   readonly domain: string;
 }
 
+interface Sockets {
+  readonly tcp: Server;
+  readonly udp: UdpSocket;
+}
+
 /** A client waits a few seconds and asks again. */
 const answerTimeoutMs = 2000;
 /** Queries that wait at the same time; more are dropped, as a network would. */
 const pendingMax = 256;
 const connectionsMax = 64;
-const connectionIdleMs = 10_000;
+/** A port that is free for TCP may be taken for UDP. */
+const anyPortAttempts = 20;
 
 export class DnsServer implements Component {
   readonly #deps: DnsServerDeps;
   readonly #options: DnsServerOptions;
   readonly #sockets = new Set<Socket>();
-  readonly #closing = new AbortController();
-  #udp: UdpSocket | undefined;
-  #tcp: Server | undefined;
-  #pending = 0;
+  readonly #pending = new Set<AbortController>();
+  #open: Sockets | undefined;
+  #closed = false;
 
   constructor(deps: DnsServerDeps, options: DnsServerOptions) {
     this.#deps = deps;
@@ -59,7 +69,7 @@ export class DnsServer implements Component {
 
   /** Where it listens, with the port that was found for port 0; undefined before the start. */
   get address(): Address | undefined {
-    const address = this.#tcp?.address();
+    const address = this.#open?.tcp.address();
     return typeof address === 'object' && address !== null
       ? { host: address.address, port: address.port }
       : undefined;
@@ -67,119 +77,108 @@ export class DnsServer implements Component {
 
   /** Fails with a ConfigError when it cannot listen. */
   async start(): Promise<void> {
-    if (this.#tcp !== undefined) return;
+    if (this.#open !== undefined) return;
     const { address } = this.#options;
+    for (let attempt = 1; this.#open === undefined; attempt++) {
+      try {
+        this.#open = await this.#listen(address);
+      } catch (error) {
+        const why = systemCodeOf(error) ?? messageOf(error);
+        if (why === 'EADDRINUSE' && address.port === 0 && attempt < anyPortAttempts) continue;
+        throw new ConfigError(`--dns ${formatAddress(address)}: ${why}`, { cause: error });
+      }
+    }
+  }
+
+  /** Idempotent. */
+  async close(): Promise<void> {
+    this.#closed = true;
+    const open = this.#open;
+    this.#open = undefined;
+    for (const waiting of this.#pending) waiting.abort();
+    for (const socket of this.#sockets) socket.destroy();
+    if (open !== undefined) await closed(open);
+  }
+
+  async #listen(address: Address): Promise<Sockets> {
     const tcp = createServer((socket) => this.#accept(socket));
-    const udp = createSocket(address.host.includes(':') ? 'udp6' : 'udp4');
     tcp.maxConnections = connectionsMax;
-    this.#tcp = tcp;
-    this.#udp = udp;
+    const udp = createSocket(address.host.includes(':') ? 'udp6' : 'udp4');
     try {
       await listening(tcp, () => tcp.listen(address));
       const { port } = tcp.address() as AddressInfo;
       await listening(udp, () => udp.bind({ port, address: address.host, exclusive: true }));
     } catch (error) {
-      await this.close();
-      const why = systemCodeOf(error) ?? messageOf(error);
-      throw new ConfigError(`--dns ${formatAddress(address)}: ${why}`, { cause: error });
+      await closed({ tcp, udp });
+      throw error;
     }
     const warn = (error: Error): void => {
       this.#deps.logger.warn({ cause: error.message }, 'the DNS server has trouble');
     };
     tcp.on('error', warn);
     udp.on('error', warn);
-    udp.on('message', (bytes, from) => {
-      void this.#respond(bytes, true).then((response) => {
-        // The client may be gone, and the server closed.
-        if (response !== undefined && !this.#closing.signal.aborted)
-          udp.send(response, from.port, from.address, () => undefined);
-      });
-    });
-  }
-
-  /** Idempotent. */
-  async close(): Promise<void> {
-    if (this.#closing.signal.aborted) return;
-    this.#closing.abort();
-    for (const socket of this.#sockets) socket.destroy();
-    const tcp = this.#tcp;
-    if (tcp?.listening === true) await new Promise((resolve) => tcp.close(resolve));
-    if (this.#udp !== undefined) closeUdp(this.#udp);
+    udp.on('message', (bytes, from) => void this.#respondOverUdp(udp, bytes, from));
+    return { tcp, udp };
   }
 
   #accept(socket: Socket): void {
     this.#sockets.add(socket);
     socket.on('close', () => this.#sockets.delete(socket));
-    socket.on('error', () => undefined);
-    socket.setTimeout(connectionIdleMs, () => socket.destroy());
-    let received = Buffer.alloc(0);
-    let answering = false;
-    const next = async (): Promise<void> => {
-      if (answering || received.length < 2) return;
-      const end = 2 + received.readUInt16BE(0);
-      if (received.length < end) return;
-      const query = received.subarray(2, end);
-      received = received.subarray(end);
-      answering = true;
-      // One at a time: a client that sends many waits for them.
-      socket.pause();
-      const response = await this.#respond(query, false);
-      answering = false;
-      if (response === undefined) {
-        socket.destroy();
-        return;
-      }
-      const length = Buffer.alloc(2);
-      length.writeUInt16BE(response.length);
-      socket.write(Buffer.concat([length, response]));
-      socket.resume();
-      await next();
-    };
-    socket.on('data', (bytes) => {
-      received = Buffer.concat([received, bytes]);
-      void next();
-    });
+    const { clock } = this.#deps;
+    const respond = (bytes: Buffer): Promise<Buffer | undefined> => this.#respond(bytes, false);
+    new TcpClient({ socket, clock, respond }).start();
+  }
+
+  async #respondOverUdp(udp: UdpSocket, bytes: Buffer, from: RemoteInfo): Promise<void> {
+    // No program can ask from port 0; a forged packet can say so, and answering it would throw.
+    if (from.port === 0) return;
+    const response = await this.#respond(bytes, true);
+    if (response === undefined || this.#closed) return;
+    // The client may be gone.
+    udp.send(response, from.port, from.address, () => undefined);
   }
 
   /** Undefined for what deserves no answer. Never rejects. */
   async #respond(bytes: Buffer, udp: boolean): Promise<Buffer | undefined> {
-    let query: DecodedPacket;
+    const query = readQuery(bytes);
+    if (query === undefined || this.#pending.size >= pendingMax || this.#closed) return undefined;
+    const waiting = new AbortController();
+    this.#pending.add(waiting);
+    const timer = this.#deps.clock.after(answerTimeoutMs, () => waiting.abort());
     try {
-      query = decode(bytes);
-    } catch {
-      return undefined;
-    }
-    // An answer to an answer would go on for ever.
-    if (query.type !== 'query' || this.#pending >= pendingMax) return undefined;
-    this.#pending++;
-    try {
-      const response = await this.#answer(query);
+      const response = await this.#answer(query, waiting.signal);
       return encodeResponse(query, response, { domain: this.#options.domain, udp });
     } catch (error) {
       this.#deps.logger.warn({ cause: messageOf(error) }, 'a DNS query could not be answered');
       return undefined;
     } finally {
-      this.#pending--;
+      timer.cancel();
+      this.#pending.delete(waiting);
     }
   }
 
-  async #answer(query: DecodedPacket): Promise<Response> {
+  async #answer(query: DecodedPacket, signal: AbortSignal): Promise<Response> {
     const [question, second] = query.questions ?? [];
-    if ((query as unknown as { readonly opcode: string }).opcode !== 'QUERY')
-      return { code: codes.notImplemented, answers: [] };
-    if (question === undefined || second !== undefined)
-      return { code: codes.formatError, answers: [] };
-    return this.#answerQuestion(question);
+    // The library's types do not have it.
+    const { opcode } = query as unknown as { readonly opcode: string };
+    if (opcode !== 'QUERY') return { code: codes.notImplemented, answers: [] };
+    if (question === undefined || second !== undefined || !isDnsName(question.name))
+      return question?.name === '.' ? refusal : { code: codes.formatError, answers: [] };
+    // RFC 6891 §6.1.3.
+    if ((ednsVersionOf(query) ?? 0) > 0) return { code: codes.badVersion, answers: [] };
+    return this.#answerQuestion(question, signal);
   }
 
-  async #answerQuestion(question: Question): Promise<Response> {
+  async #answerQuestion(question: Question, signal: AbortSignal): Promise<Response> {
+    const { source, random } = this.#deps;
     const { domain } = this.#options;
     const { name, class: of = 'IN' } = question;
     const type: string = question.type;
-    const asked = of === 'IN' ? readQuestion(name, domain) : outside;
+    if (of !== 'IN') return refusal;
+    const asked = readQuestion(name, domain);
     switch (asked.kind) {
       case 'outside':
-        return { code: codes.refused, answers: [] };
+        return refusal;
       case 'nothing':
         return { code: codes.nameError, answers: [], negative: true };
       case 'apex': {
@@ -188,27 +187,27 @@ export class DnsServer implements Component {
       }
       case 'address': {
         const callees = type === 'SRV' ? [] : [{ host: asked.address, port: 0, weight: 1 }];
-        return recordsOf({ name, type }, callees, domain, this.#deps.random);
+        return recordsOf({ name, type }, callees, domain, random);
       }
       case 'service': {
-        const callees = await this.#callees(asked.name, asked.tag);
+        const callees = await source.callees(asked.name, asked.tag, signal);
         if (callees === 'unanswered') return { code: codes.serverFailure, answers: [] };
         if (callees === 'unknown') return { code: codes.nameError, answers: [], negative: true };
-        return recordsOf({ name, type }, callees, domain, this.#deps.random);
+        return recordsOf({ name, type }, callees, domain, random);
       }
     }
   }
-
-  #callees(
-    name: string,
-    tag: string | undefined,
-  ): Promise<readonly Callee[] | 'unknown' | 'unanswered'> {
-    const signal = AbortSignal.any([this.#closing.signal, AbortSignal.timeout(answerTimeoutMs)]);
-    return this.#deps.source.callees(name, tag, signal);
-  }
 }
 
-const outside = { kind: 'outside' } as const;
+const refusal: Response = { code: codes.refused, answers: [] };
+
+/** Also of a server that does not listen. */
+async function closed({ tcp, udp }: Sockets): Promise<void> {
+  await Promise.all([
+    new Promise((resolve) => tcp.close(resolve)),
+    new Promise<void>((resolve) => udp.close(resolve)),
+  ]);
+}
 
 function listening(
   socket: {
@@ -225,13 +224,4 @@ function listening(
     });
     open();
   });
-}
-
-/** Closing a socket that was never bound, or is closed, throws. */
-function closeUdp(socket: UdpSocket): void {
-  try {
-    socket.close();
-  } catch {
-    // Nothing is open.
-  }
 }

@@ -61,11 +61,6 @@ describe('driver contract: dns', { skip: requireDnsmasq() ?? false }, () => {
       '127.0.0.1:80*1',
       '127.0.0.2:80*1',
     ]);
-    const six = await read(
-      t,
-      `dns://127.0.0.1:${port}/t?port=80&name=six.{domain}.&proto={service}`,
-    ).catch((error: unknown) => String(error));
-    assert.match(String(six), /must have \{service\}/);
     const registry = await agent(t, `dns://127.0.0.1:${port}/t?port=80`);
     const { instances } = await registry.read('six', AbortSignal.timeout(5000));
     assert.deepEqual(
@@ -75,13 +70,13 @@ describe('driver contract: dns', { skip: requireDnsmasq() ?? false }, () => {
   });
 
   it('asks again over TCP when the answer does not fit, and always when told to', async (t) => {
-    const many = Array.from({ length: 300 }, (_, n) => [
+    const many = Array.from({ length: 1000 }, (_, n) => [
       `--srv-host=_web._tcp.t,h${n}.t,8000,0,1`,
-      `--host-record=h${n}.t,127.1.${Math.floor(n / 200)}.${1 + (n % 200)}`,
+      `--host-record=h${n}.t,127.1.${n >> 8}.${n & 255}`,
     ]).flat();
     const { port } = await serve(t, many);
-    assert.equal((await read(t, `dns://127.0.0.1:${port}/t`)).length, 300);
-    assert.equal((await read(t, `dns://127.0.0.1:${port}/t?tcp=1`)).length, 300);
+    assert.equal((await read(t, `dns://127.0.0.1:${port}/t`)).length, 1000);
+    assert.equal((await read(t, `dns://127.0.0.1:${port}/t?tcp=1`)).length, 1000);
   });
 
   it('sees changes within the life of the records', async (t) => {

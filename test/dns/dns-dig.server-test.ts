@@ -16,16 +16,18 @@ const registry = `static:web=127.0.0.1:8001,[::1]:8002;big=${many};named=db.exam
 
 async function start(
   t: TestContext,
-  flags: readonly string[] = [],
+  flags: readonly string[] = ['--dns', '127.0.0.1:0'],
+  url = registry,
 ): Promise<[RunningAgent, number]> {
-  const agent = await new Fleet(t).start({ registry, flags: ['--dns', '127.0.0.1:0', ...flags] });
-  const port = /^ready .* dns=127\.0\.0\.1:(\d+)$/m.exec(agent.output())?.[1];
+  const agent = await new Fleet(t).start({ registry: url, flags });
+  const port = /^ready .* dns=\S+:(\d+)$/m.exec(agent.output())?.[1];
   assert.ok(port !== undefined, agent.output());
   return [agent, Number(port)];
 }
 
 async function dig(port: number, ...args: readonly string[]): Promise<string> {
-  const common = ['@127.0.0.1', '-p', String(port), '+tries=1', '+time=3', '+norecurse'];
+  const server = args.some((arg) => arg.startsWith('@')) ? [] : ['@127.0.0.1'];
+  const common = [...server, '-p', String(port), '+tries=1', '+time=3', '+norecurse'];
   const { stdout } = await promisify(execFile)('dig', [...common, ...args]);
   return stdout;
 }
@@ -80,6 +82,10 @@ describe(
         assert.match(await dig(port, name, type), expected, `${name} ${type}`);
       }
       assert.match(await dig(port, '-c', 'CH', 'web.outrigger', 'A'), /status: REFUSED/);
+      assert.match(await dig(port, '.', 'NS'), /status: REFUSED/);
+      assert.match(await dig(port, 'web.outrigger', 'TYPE65280'), /NOERROR[^]*ANSWER: 0[^]*SOA/);
+      const newer = await dig(port, 'web.outrigger', 'A', '+edns=1', '+noednsnegotiation');
+      assert.match(newer, /status: BADVERS/);
       assert.match(await dig(port, '+opcode=STATUS', 'web.outrigger', 'A'), /status: NOTIMP/);
     });
 
@@ -94,8 +100,22 @@ describe(
       assert.match(await dig(port, '_big._tcp.outrigger', 'SRV', '+noedns', '+ignore'), /tc/);
     });
 
+    it('says that it cannot know while the registry does not answer', async (t) => {
+      const [, port] = await start(t, undefined, 'redis://127.0.0.1:1');
+      assert.match(await dig(port, 'web.outrigger', 'A'), /status: SERVFAIL/);
+      assert.match(await dig(port, 'example.org', 'A'), /status: REFUSED/);
+    });
+
+    it('listens on IPv6', async (t) => {
+      const [, port] = await start(t, ['--dns', '[::1]:0']);
+      for (const over of ['+notcp', '+tcp']) {
+        const answer = await dig(port, '@::1', 'web.outrigger', 'AAAA', '+short', over);
+        assert.equal(answer, '::1\n');
+      }
+    });
+
     it('serves another domain', async (t) => {
-      const [, port] = await start(t, ['--dns-domain', 'Service.Consul']);
+      const [, port] = await start(t, ['--dns', '127.0.0.1:0', '--dns-domain', 'Service.Consul']);
       assert.equal(await dig(port, 'web.service.consul', 'A', '+short'), '127.0.0.1\n');
       assert.match(await dig(port, 'web.outrigger', 'A'), /status: REFUSED/);
     });

@@ -1,13 +1,16 @@
 // The DNS driver: finds instances by SRV, A and AAAA records; somebody else writes these.
 import { isIP } from 'node:net';
 import type { Clock } from '../../../core/clock.ts';
-import { formatInstance, type Instance } from '../../../core/instance.ts';
+import { RegistryError } from '../../../core/errors.ts';
+import { formatInstance } from '../../../core/instance.ts';
 import { between, type Random } from '../../../core/random.ts';
 import type { Capabilities, Driver, DriverDeps, FollowSink, Reading } from '../../driver.ts';
 import { Pause } from '../../pause.ts';
+import { EmptyAnswers } from './empty-answers.ts';
 import { nameOf, parseLocation, type DnsLocation } from './location.ts';
-import { addressesOf, instancesOf, lifetimeMs, targetsOf, type Target } from './records.ts';
-import { Resolver, type DnsAnswer, type QueryType } from './resolver.ts';
+import type { DnsAnswer } from './query.ts';
+import { addressesOf, instancesOf, lifetimeMs, targetsOf, type Place } from './records.ts';
+import { Resolver } from './resolver.ts';
 
 /** Opens `dns:` URLs; throws a ConfigError for one that cannot work. Asks nobody yet. */
 export function openDns(url: string, deps: DriverDeps): Driver {
@@ -28,10 +31,16 @@ interface Looked {
   readonly forMs: number;
 }
 
+/** The addresses of a host, and the answers that said so. */
+interface Resolved {
+  readonly addresses: readonly string[];
+  readonly answers: readonly DnsAnswer[];
+}
+
 /** How many targets without an address in the answer are looked up at the same time. */
 const lookUpsMax = 16;
-/** One query of a look; several may be needed. */
-const queryTimeoutMs = 1800;
+/** All queries of a look together. */
+const lookTimeoutMs = 1800;
 
 class DnsDriver implements Driver {
   readonly url: string;
@@ -44,12 +53,15 @@ class DnsDriver implements Driver {
   };
   readonly #deps: DnsDeps;
   readonly #location: DnsLocation;
-  readonly #closing = new AbortController();
+  readonly #emptyAnswers: EmptyAnswers;
+  readonly #looks = new Set<AbortController>();
+  #closed = false;
 
   constructor(deps: DnsDeps, location: DnsLocation) {
     this.url = location.url;
     this.#deps = deps;
     this.#location = location;
+    this.#emptyAnswers = new EmptyAnswers(deps.clock, 2 * location.ttlMaxMs);
   }
 
   acquire(): Promise<void> {
@@ -65,7 +77,8 @@ class DnsDriver implements Driver {
   }
 
   async read(service: string, signal: AbortSignal): Promise<Reading> {
-    return (await this.#look(service, signal)).reading;
+    const { reading } = await this.#look(service, signal);
+    return this.#emptyAnswers.believed(service, reading);
   }
 
   async follow(
@@ -77,26 +90,20 @@ class DnsDriver implements Driver {
     const { clock, random } = this.#deps;
     const { ttlMinMs } = this.#location;
     const pause = new Pause(clock);
-    let [latest, forMs, isConfirmed] = [from, ttlMinMs, false];
+    let latest = from;
+    let forMs = ttlMinMs;
     for (;;) {
       await pause.for(forMs * between(random, 0.9, 1), signal);
       if (signal.aborted) return;
       const looked = await this.#look(service, signal);
-      forMs = looked.forMs;
-      const isSame = looked.reading.version === latest.version;
-      const isEmptied = looked.reading.instances.length === 0 && latest.instances.length > 0;
-      if (isSame) {
-        sink.confirmed();
-      } else if (isEmptied && !isConfirmed) {
-        // One answer without records may be a server's start or a mistake on the way; a second one is believed.
-        isConfirmed = true;
-        forMs = ttlMinMs;
-        continue;
-      } else {
-        latest = looked.reading;
-        sink.changed(latest);
-      }
-      isConfirmed = false;
+      const reading = this.#emptyAnswers.believed(service, looked.reading);
+      // What is doubted is neither confirmed nor changed, but soon looked at again.
+      const isDoubted = reading !== looked.reading;
+      forMs = isDoubted ? ttlMinMs : looked.forMs;
+      if (isDoubted) continue;
+      if (reading.version === latest.version) sink.confirmed();
+      else sink.changed(reading);
+      latest = reading;
     }
   }
 
@@ -106,78 +113,92 @@ class DnsDriver implements Driver {
   }
 
   close(): Promise<void> {
-    this.#closing.abort();
+    this.#closed = true;
+    for (const look of this.#looks) look.abort();
     return Promise.resolve();
   }
 
   async #look(service: string, signal: AbortSignal): Promise<Looked> {
-    const ending = AbortSignal.any([
-      signal,
-      this.#closing.signal,
-      AbortSignal.timeout(queryTimeoutMs),
-    ]);
     const name = nameOf(this.#location, service);
-    const { port } = this.#location;
-    return port === undefined
-      ? this.#lookBySrv(service, name, ending)
-      : this.#lookByAddress(service, { host: name, port, weight: 1 }, ending);
+    const look = new AbortController();
+    const end = (): void => look.abort(signal.reason);
+    const timer = this.#deps.clock.after(lookTimeoutMs, () => {
+      const message = `no answer for ${name} within ${lookTimeoutMs} ms`;
+      look.abort(new RegistryError('registry_timeout', message));
+    });
+    signal.addEventListener('abort', end);
+    this.#looks.add(look);
+    if (signal.aborted || this.#closed) end();
+    try {
+      return this.#location.port === undefined
+        ? await this.#lookBySrv(service, name, look.signal)
+        : await this.#lookByAddress(service, name, this.#location.port, look.signal);
+    } finally {
+      timer.cancel();
+      signal.removeEventListener('abort', end);
+      this.#looks.delete(look);
+    }
   }
 
-  async #lookByAddress(service: string, target: Target, signal: AbortSignal): Promise<Looked> {
-    const [found, ...answers] = await this.#resolve(target.host, signal);
-    return this.#lookedAt(instancesOf(service, target, found), 0, answers);
+  async #lookByAddress(
+    service: string,
+    host: string,
+    port: number,
+    signal: AbortSignal,
+  ): Promise<Looked> {
+    const { addresses, answers } = await this.#resolve(host, signal);
+    return this.#lookedAt(service, [{ host, port, weight: 1, addresses }], answers);
   }
 
   async #lookBySrv(service: string, name: string, signal: AbortSignal): Promise<Looked> {
     const answer = await this.#deps.resolver.query(name, 'SRV', signal);
     const { targets, malformed } = targetsOf(name, answer);
-    const answers: DnsAnswer[] = [answer];
-    const instances: Instance[] = [];
-    const missing: Target[] = [];
-    for (const target of targets) {
-      const given = isIP(target.host) === 0 ? addressesGiven(target.host, answer) : [target.host];
-      if (given.length > 0) instances.push(...instancesOf(service, target, given));
-      else missing.push(target);
-    }
-    const hosts = [...new Set(missing.map(({ host }) => host))];
-    const resolved = new Map<string, readonly string[]>();
+    const addresses = new Map(targets.map(({ host }) => [host, addressesGiven(host, answer)]));
+    const hosts = [...addresses.keys()].filter((host) => addresses.get(host)?.length === 0);
+    const answers = [answer];
     for (let at = 0; at < hosts.length; at += lookUpsMax) {
       const some = hosts.slice(at, at + lookUpsMax);
-      await Promise.all(
-        some.map(async (host) => {
-          const [found, ...more] = await this.#resolve(host, signal);
-          resolved.set(host, found);
-          answers.push(...more);
-        }),
-      );
+      const all = await Promise.all(some.map((host) => this.#resolve(host, signal)));
+      all.forEach((found, index) => addresses.set(some[index] ?? '', found.addresses));
+      answers.push(...all.flatMap((found) => found.answers));
     }
-    for (const target of missing)
-      instances.push(...instancesOf(service, target, resolved.get(target.host) ?? []));
-    return this.#lookedAt(instances, malformed, answers);
+    const places = targets.map((target) => {
+      return { ...target, addresses: addresses.get(target.host) ?? [] };
+    });
+    return this.#lookedAt(service, places, answers, malformed);
   }
 
-  /** The addresses of a host, of IPv4 if it has any, and the answers that they came with. */
-  async #resolve(host: string, signal: AbortSignal): Promise<[string[], ...DnsAnswer[]]> {
-    const ask = (type: QueryType): Promise<DnsAnswer> =>
-      this.#deps.resolver.query(host, type, signal);
-    const [four, six] = await Promise.all([ask('A'), ask('AAAA')]);
+  /** Addresses of IPv4 if there are any, else of IPv6. */
+  async #resolve(host: string, signal: AbortSignal): Promise<Resolved> {
+    const { resolver } = this.#deps;
+    const four = await resolver.query(host, 'A', signal);
     const found = addressesOf(host, four.answers ?? [], 'A');
-    if (found.length > 0) return [found, four];
-    return [addressesOf(host, six.answers ?? [], 'AAAA'), four, six];
+    if (found.length > 0) return { addresses: found, answers: [four] };
+    const six = await resolver.query(host, 'AAAA', signal);
+    return { addresses: addressesOf(host, six.answers ?? [], 'AAAA'), answers: [four, six] };
   }
 
-  #lookedAt(found: readonly Instance[], malformed: number, answers: readonly DnsAnswer[]): Looked {
+  #lookedAt(
+    service: string,
+    places: readonly Place[],
+    answers: readonly DnsAnswer[],
+    malformed = 0,
+  ): Looked {
     const { ttlMinMs, ttlMaxMs } = this.#location;
-    const instances = [...found].sort((a, b) => (a.id < b.id ? -1 : 1));
+    const instances = instancesOf(service, places);
     const version = instances.map(formatInstance).join('\n');
     const lifetimes = answers.map(lifetimeMs).filter((ms) => ms !== undefined);
-    const shortestMs = lifetimes.length === 0 ? ttlMinMs : Math.min(...lifetimes);
-    const forMs = Math.min(ttlMaxMs, Math.max(ttlMinMs, shortestMs));
+    const shortestMs = lifetimes.reduce((least, ms) => Math.min(least, ms), Infinity);
+    // Nothing said, nothing to believe.
+    const saidMs = shortestMs === Infinity ? ttlMinMs : shortestMs;
+    const forMs = Math.min(ttlMaxMs, Math.max(ttlMinMs, saidMs));
     return { reading: { instances, version, malformed }, forMs };
   }
 }
 
+/** What the answer itself says of a target, which some servers write as an address. */
 function addressesGiven(host: string, { additionals = [] }: DnsAnswer): readonly string[] {
+  if (isIP(host) !== 0) return [host];
   const found = addressesOf(host, additionals, 'A');
   return found.length > 0 ? found : addressesOf(host, additionals, 'AAAA');
 }

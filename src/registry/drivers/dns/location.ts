@@ -1,5 +1,6 @@
 // Where a DNS registry is and how its names are made: the meaning of its URL.
 import type { Address } from '../../../core/address.ts';
+import { isDnsName } from '../../../core/dns-name.ts';
 import { ConfigError } from '../../../core/errors.ts';
 import { isPort } from '../../../core/instance.ts';
 import { parseHostsUrl, parseParameters, parseUrl, redactUrl, type Parameters } from '../../url.ts';
@@ -51,8 +52,8 @@ export function parseLocation(text: string): DnsLocation {
 }
 
 function readDomain({ pathname }: URL, where: string): string {
-  const domain = decodeURIComponent(pathname).replace(/^\//, '').replace(/\.$/, '');
-  if (/^(?:[a-z0-9_-]+\.)*[a-z0-9_-]+$/i.test(domain)) return domain;
+  const domain = pathname.replace(/^\//, '').replace(/\.$/, '');
+  if (/^(?:[a-z0-9_-]+\.)*[a-z0-9_-]+$/i.test(domain) && isDnsName(domain)) return domain;
   throw new ConfigError(`${where}: the path must be the domain, such as /service.consul`);
 }
 
@@ -80,5 +81,6 @@ export function nameOf({ name, proto, domain }: DnsLocation, service: string): s
     .replaceAll('{service}', service)
     .replaceAll('{proto}', proto)
     .replaceAll('{domain}', domain)
-    .toLowerCase();
+    .toLowerCase()
+    .replace(/\.$/, '');
 }

@@ -1,8 +1,10 @@
 // From DNS answers to instances: which targets count, their weights, addresses and time to live. No I/O.
-import type { Answer } from '../../../core/dns-packet.ts';
+import { isIP } from 'node:net';
 import { formatAddress } from '../../../core/address.ts';
+import { isDnsName } from '../../../core/dns-name.ts';
+import type { Answer } from '../../../core/dns-packet.ts';
 import { isHost, isPort, type Instance } from '../../../core/instance.ts';
-import type { DnsAnswer } from './resolver.ts';
+import { aliasesOf, type DnsAnswer } from './query.ts';
 
 export interface Target {
   readonly host: string;
@@ -10,8 +12,11 @@ export interface Target {
   readonly weight: number;
 }
 
-/** More targets than this are not a service but an accident. */
+/** More targets, or instances, than this are not a service but an accident. */
 const targetsMax = 5000;
+const instancesMax = 5000;
+/** Addresses of one name. */
+const addressesMax = 1000;
 /** The largest weight of an instance; larger ones are scaled down together. */
 const weightMax = 1000;
 
@@ -27,7 +32,7 @@ export function targetsOf(
     .map((answer) => (answer as Extract<Answer, { type: 'SRV' }>).data);
   // A target of "." says that the service is not there.
   const offered = records.filter(({ target }) => target !== '' && target !== '.');
-  const sound = offered.filter(({ target, port }) => isHost(target) && isPort(port));
+  const sound = offered.filter(({ target, port }) => isTarget(target) && isPort(port));
   const best = Math.min(...sound.map(({ priority = 0 }) => priority));
   const chosen = sound.filter(({ priority = 0 }) => priority === best);
   const heaviest = Math.max(0, ...chosen.map(({ weight = 0 }) => weight));
@@ -37,6 +42,10 @@ export function targetsOf(
     weight: shareOf(weight, heaviest),
   }));
   return { targets, malformed: offered.length - sound.length };
+}
+
+function isTarget(text: string): boolean {
+  return isHost(text) && isDnsName(text.replace(/\.$/, ''));
 }
 
 /** RFC 2782: all zero means that there is no choice to make, zero among others a very small chance. */
@@ -53,28 +62,16 @@ export function addressesOf(
   type: 'A' | 'AAAA',
 ): string[] {
   const names = aliasesOf(name, records);
-  const addresses = records.flatMap((record) =>
-    record.type === type && names.has(record.name.toLowerCase()) ? [addressIn(record)] : [],
-  );
-  return [...new Set(addresses)].sort();
+  const family = type === 'A' ? 4 : 6;
+  const addresses = records
+    .filter((record) => record.type === type && names.has(record.name.toLowerCase()))
+    .map(addressIn)
+    .filter((address) => isIP(address) === family);
+  return [...new Set(addresses)].slice(0, addressesMax).sort();
 }
 
 function addressIn(record: Answer): string {
   return 'data' in record && typeof record.data === 'string' ? record.data : '';
-}
-
-/** The name and what it is an alias of, as far as the answer says. A circle ends where it began. */
-function aliasesOf(name: string, records: readonly Answer[]): ReadonlySet<string> {
-  const targets = new Map<string, string>();
-  for (const record of records) {
-    if (record.type === 'CNAME') targets.set(record.name.toLowerCase(), record.data.toLowerCase());
-  }
-  const names = new Set([name.toLowerCase()]);
-  for (const known of names) {
-    const target = targets.get(known);
-    if (target !== undefined) names.add(target);
-  }
-  return names;
 }
 
 /** How long the answer may be used, by its shortest-lived record; undefined when it does not say. */
@@ -92,14 +89,24 @@ export function lifetimeMs({
   return soa === undefined ? undefined : Math.min(soa.ttl ?? 0, soa.data.minimum ?? 0) * 1000;
 }
 
-/** An instance for each address of the target; its id is the address, since DNS knows no other. */
-export function instancesOf(
-  service: string,
-  { port, weight }: Pick<Target, 'port' | 'weight'>,
-  addresses: readonly string[],
-): Instance[] {
-  return addresses.map((host) => {
-    const id = formatAddress({ host, port });
-    return { service, id, host, port, weight, tags: [], meta: {} };
-  });
+/** A target and where it is. */
+export interface Place extends Target {
+  readonly addresses: readonly string[];
+}
+
+/**
+ * An instance for each address and port, with the largest weight that it is given. Its id is its address, since DNS knows no
+ * other. In the order of their ids, so that equal answers in another order make equal lists.
+ */
+export function instancesOf(service: string, places: readonly Place[]): readonly Instance[] {
+  const byId = new Map<string, Instance>();
+  for (const { port, weight, addresses } of places) {
+    for (const host of addresses) {
+      if (byId.size >= instancesMax) break;
+      const id = formatAddress({ host, port });
+      if (weight <= (byId.get(id)?.weight ?? -1)) continue;
+      byId.set(id, { service, id, host, port, weight, tags: [], meta: {} });
+    }
+  }
+  return [...byId.values()].sort((a, b) => (a.id < b.id ? -1 : 1));
 }

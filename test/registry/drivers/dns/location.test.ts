@@ -22,10 +22,13 @@ describe('a DNS URL', () => {
     assert.equal(nameOf(parseLocation('dns://h/t?port=8080'), 'web'), 'web.t');
     const location = parseLocation('dns://h/t?name=_{proto}.{service}.x.{domain}&proto=grpc');
     assert.equal(nameOf(location, 'web'), '_grpc.web.x.t');
+    assert.equal(nameOf(parseLocation('dns://h/T?name={service}.x.{domain}.'), 'web'), 'web.x.t');
   });
 
   const refused: readonly (readonly [string, RegExp])[] = [
     ['dns://h', /the path must be the domain/],
+    ['dns://h/%zz', /the path must be the domain/],
+    [`dns://h/${'x'.repeat(64)}`, /the path must be the domain/],
     ['dns://h/a/b', /the path must be the domain/],
     ['dns://h/t?port=0', /port must be a port/],
     ['dns://h/t?port=1.5', /port must be a port/],

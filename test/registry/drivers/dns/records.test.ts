@@ -3,6 +3,7 @@ import { describe, it } from 'node:test';
 import type { Answer } from '../../../../src/core/dns-packet.ts';
 import {
   addressesOf,
+  instancesOf,
   lifetimeMs,
   targetsOf,
 } from '../../../../src/registry/drivers/dns/records.ts';
@@ -46,13 +47,20 @@ describe('targetsOf', () => {
   });
 
   it('leaves out what is no target, and counts what is none by mistake', () => {
-    const answers = [srv('.'), srv(''), srv('a b'), srv('a.t', { port: 0 }), srv('OK.t.')];
+    const answers = [
+      srv('.'),
+      srv(''),
+      srv('a b'),
+      srv('a.t', { port: 0 }),
+      srv('OK.t.'),
+      srv('a..t'),
+    ];
     const found = targetsOf('web.t', { answers });
     assert.deepEqual(
       found.targets.map(({ host }) => host),
       ['ok.t'],
     );
-    assert.equal(found.malformed, 2);
+    assert.equal(found.malformed, 3);
   });
 
   it('follows aliases, also in a circle, and ignores records of other names', () => {
@@ -82,6 +90,35 @@ describe('addressesOf', () => {
     ];
     assert.deepEqual(addressesOf('h.t', records, 'A'), ['1.1.1.1', '2.2.2.2']);
     assert.deepEqual(addressesOf('h.t', records, 'AAAA'), ['::1']);
+  });
+});
+
+describe('instancesOf', () => {
+  const place = (
+    weight: number,
+    ...addresses: readonly string[]
+  ): Parameters<typeof instancesOf>[1][0] => {
+    return { host: 'h.t', port: 80, weight, addresses };
+  };
+
+  it('has each address and port once, with its largest weight, in one order', () => {
+    const places = [place(2, '10.0.0.2'), place(1, '10.0.0.1', '10.0.0.2'), place(3, '::1')];
+    const expected = ['10.0.0.1:80*1', '10.0.0.2:80*2', '[::1]:80*3'];
+    for (const all of [places, [...places].reverse()]) {
+      assert.deepEqual(
+        instancesOf('web', all).map(({ id, weight }) => `${id}*${weight}`),
+        expected,
+      );
+    }
+  });
+
+  it('is bounded, whatever targets and addresses multiply to', () => {
+    const addresses = Array.from({ length: 1000 }, (_, n) => `10.0.${n >> 8}.${n & 255}`);
+    const places = Array.from({ length: 1000 }, (_, n) => ({
+      ...place(1, ...addresses),
+      port: n + 1,
+    }));
+    assert.equal(instancesOf('web', places).length, 5000);
   });
 });
 
