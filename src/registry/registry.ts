@@ -1,6 +1,7 @@
 // The Registry: all that the agent knows of the services, and its way to be known itself.
 import type { Clock, Timer } from '../core/clock.ts';
 import type { Component } from '../core/component.ts';
+import { withEither } from '../core/either-signal.ts';
 import type { Instance } from '../core/instance.ts';
 import type { Logger } from '../core/logger.ts';
 import type { Random } from '../core/random.ts';
@@ -129,12 +130,14 @@ export class Registry implements Component {
   /** Names of all services that have instances; asks the registry and rejects with its RegistryError. */
   names(signal?: AbortSignal): Promise<readonly string[]> {
     const closing = this.#closing.signal;
-    return this.#driver.names(signal === undefined ? closing : AbortSignal.any([signal, closing]));
+    if (signal === undefined) return this.#driver.names(closing);
+    return withEither(signal, closing, (either) => this.#driver.names(either));
   }
 
   /** Asks the registry for a service's list now, whether or not it is watched; rejects with its RegistryError. */
   read(service: string, signal: AbortSignal): Promise<Reading> {
-    return this.#driver.read(service, AbortSignal.any([signal, this.#closing.signal]));
+    const closing = this.#closing.signal;
+    return withEither(signal, closing, (either) => this.#driver.read(service, either));
   }
 
   /** A lease that is not acquired yet. One for each local instance: it lives as long as the registry. */
