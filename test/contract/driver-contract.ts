@@ -198,17 +198,18 @@ function registerLoadCases(backend: ContractBackend): void {
       const recorder = await world.watch(await world.agent());
       const agent = await world.agent();
       const instances: readonly Instance[] = Array.from({ length: 1000 }, (_, n) => instanceOf(n));
+      const deadlineMs = backend.manyMs ?? 20_000;
       const timing = { ttlMs: 30_000, heartbeatMs: 10_000 };
       const leases = instances.map((instance) => agent.lease(instance, timing));
       for (const lease of leases) lease.acquire();
-      await eventually('all are registered', () => areActive(leases), { deadlineMs: 20_000 });
-      await recorder.sees(instances, { deadlineMs: 20_000 });
+      await eventually('all are registered', () => areActive(leases), { deadlineMs });
+      await recorder.sees(instances, { deadlineMs });
       leases[500]?.update(instanceOf(500, { weight: 5 }));
       await eventually('one of them changes', () =>
         recorder.latest.instances.some(({ weight }) => weight === 5),
       );
-      await Promise.all(leases.map((lease) => lease.release(20_000)));
-      await recorder.sees([], { deadlineMs: 20_000 });
+      await Promise.all(leases.map((lease) => lease.release(deadlineMs)));
+      await recorder.sees([], { deadlineMs });
     }));
 }
 
