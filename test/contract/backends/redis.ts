@@ -1,4 +1,5 @@
 // A real Redis server for the contract suite.
+import { spawnSync } from 'node:child_process';
 import { requireRedis, startRedis, type RedisServer } from '../../servers/redis.ts';
 import type { ContractBackend, ContractRegistry } from '../backend.ts';
 
@@ -13,6 +14,11 @@ class RedisBackend implements ContractBackend {
   readonly without = {};
   #shared: Promise<RedisServer> | undefined;
   #opened = 0;
+
+  version(): Promise<string> {
+    const said = spawnSync('redis-server', ['--version']).stdout.toString();
+    return Promise.resolve(/v=(\S+)/.exec(said)?.[1] ?? 'unknown');
+  }
 
   available(): string | undefined {
     return requireRedis();
