@@ -1,0 +1,14 @@
+// A round-robin proxy made with http-proxy: node http-proxy.js PORT ORIGIN_PORT...
+import { Agent, createServer } from 'node:http';
+import { createProxyServer } from 'http-proxy';
+
+const [port, ...origins] = process.argv.slice(2);
+const agent = new Agent({ keepAlive: true, maxFreeSockets: 1024 });
+const proxy = createProxyServer({ agent, xfwd: true });
+proxy.on('error', (_error, _request, response) => response.destroy());
+let next = 0;
+
+createServer((request, response) => {
+  const origin = origins[next++ % origins.length];
+  proxy.web(request, response, { target: `http://127.0.0.1:${origin}` });
+}).listen(Number(port), '127.0.0.1');

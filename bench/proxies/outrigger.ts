@@ -1,0 +1,29 @@
+// Outrigger itself: as it is, and with all requests on the general lane.
+import { fileURLToPath } from 'node:url';
+import type { Place, Proxy } from './proxy.ts';
+
+const program = fileURLToPath(new URL('../../bin/outrigger.js', import.meta.url));
+
+export const outrigger: Proxy = {
+  name: 'Outrigger',
+  missing: () => undefined,
+  command: (place) => command(place),
+};
+
+export const outriggerGeneral: Proxy = {
+  name: 'Outrigger, general lane',
+  missing: () => undefined,
+  command: (place) => [...command(place), '--no-fast-lane'],
+};
+
+/** The command line of an agent that only proxies. */
+export function agentCommand(registry: string, port: number): string[] {
+  const addresses = ['--listen', `127.0.0.1:${port}`, '--admin', '127.0.0.1:0'];
+  const flags = ['--state-dir', 'none', '--log-level', 'error'];
+  return [process.execPath, program, 'run', '--registry', registry, ...addresses, ...flags];
+}
+
+function command({ port, originPorts }: Place): string[] {
+  const instances = originPorts.map((origin) => `127.0.0.1:${origin}`).join(',');
+  return agentCommand(`static:web=${instances}`, port);
+}
