@@ -45,9 +45,7 @@ export function printFleets(rows: readonly FleetRow[], load: string): void {
   console.log(
     `Node ${process.version}, ${availableParallelism()} cores, load average at the start ${load}`,
   );
-  console.log(
-    `${agents} agents in ${holders} processes, each with its own connections`,
-  );
+  console.log(`${agents} agents in ${holders} processes, each with its own connections`);
   console.log(
     `the columns from "rest" on are of one agent that watches ${watched} services: at rest, while 1 % of the fleet is replaced,`,
   );

@@ -86,8 +86,7 @@ async function main(): Promise<void> {
     }
   }
   clearTimeout(overdue);
-  if (values.json === true)
-    console.log(JSON.stringify({ load, rows }, null, 2));
+  if (values.json === true) console.log(JSON.stringify({ load, rows }, null, 2));
   else printFleets(rows, load);
 }
 

@@ -52,8 +52,8 @@ const proxies = [
 /** Together with 4 rounds of 1 s, under five minutes with all proxies. */
 const usual = 'small-64,small-1,post-1k,large-10m,rate-1000';
 const plotted = 'small-64';
-/** Before the first round, for each proxy: just-in-time compilers need it. */
-const warmUpSeconds = 2;
+/** Before the first round each proxy gets this many requests, unless it takes too long: just-in-time compilers need them. */
+const warmUp = { requests: 30_000, secondsMax: 5 };
 
 interface Plan {
   readonly names: readonly string[];
@@ -90,7 +90,11 @@ function subject(name: string, port: number, pid: number): Subject {
 }
 
 async function runAll(subjects: readonly Subject[], plan: Plan): Promise<void> {
-  for (const one of subjects) await measure(smallGet, one, warmUpSeconds);
+  for (const one of subjects) {
+    let requests = 0;
+    for (let second = 0; second < warmUp.secondsMax && requests < warmUp.requests; second++)
+      requests += (await measure(smallGet, one, 1)).perSecond;
+  }
   for (let round = 0; round < plan.rounds; round++) {
     console.error(`round ${round + 1} of ${plan.rounds}, load average ${loadText()}`);
     for (const name of plan.names) {
