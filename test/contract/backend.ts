@@ -13,8 +13,6 @@ export interface ContractBackend {
   readonly crashMs?: number;
   /** A release is seen by others after so long at most. Default: the heartbeat interval, which is sooner than any TTL. */
   readonly releaseMs?: number;
-  /** A thousand instances come, and go, within so long at most. Default 20 s. */
-  readonly manyMs?: number;
   /** The server's version as it says itself, such as `7.0.15`; ends with `(fake)` where it is none. */
   version?(): Promise<string>;
   /** Why the backend cannot be tested here (its server is not installed), or undefined. */

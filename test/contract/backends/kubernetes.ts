@@ -18,8 +18,6 @@ class KubernetesBackend implements ContractBackend {
   readonly ttlMs = ttlMs;
   readonly heartbeatMs = heartbeatMs;
   readonly crashMs = crashMs;
-  /** Each instance is an object of its own, written through etcd and checked by the API server. */
-  readonly manyMs = 60_000;
   readonly without = {};
   #shared: Promise<KubernetesServer> | undefined;
   #opened = 0;
