@@ -68,21 +68,22 @@ async function main(): Promise<void> {
   if (!Number.isInteger(services) || services < 1 || services > 1310) {
     throw new Error('--services: a whole number from 1 to 1310');
   }
-  const interrupted = new AbortController();
-  for (const name of ['SIGINT', 'SIGTERM'] as const) {
-    process.once(name, () => interrupted.abort(new Error(`ended by ${name}`)));
-  }
-  const overdue = setTimeout(() => interrupted.abort(new Error('the run took too long')), runMaxMs);
+  const ending = new AbortController();
+  const end = (why: string): void => {
+    console.error(why);
+    ending.abort(new Error(why));
+  };
+  for (const name of ['SIGINT', 'SIGTERM'] as const)
+    process.once(name, () => end(`ended by ${name}`));
+  const overdue = setTimeout(() => end('the run took too long'), runMaxMs);
   warnOfFileLimit(Math.min(agentsMax, services));
   const load = (loadavg()[0] ?? 0).toFixed(1);
   const rows: FleetRow[] = [];
   for (const registry of availableOf(values.only)) {
     for (const size of sizesOf(services)) {
-      if (interrupted.signal.aborted) break;
+      if (ending.signal.aborted) break;
       console.error(`${registry}: ${size.services} services`);
-      rows.push(
-        await measureFleet(registry, () => startServer(registry), size, interrupted.signal),
-      );
+      rows.push(await measureFleet(registry, () => startServer(registry), size, ending.signal));
     }
   }
   clearTimeout(overdue);
