@@ -12,13 +12,20 @@ const outrigger = fileURLToPath(new URL('../../bin/outrigger.js', import.meta.ur
 /** Two agents on one host need different ports; 0 means any free one. */
 const anyPort = '127.0.0.1:0';
 
-export async function freePort() {
-  const server = createServer().listen(0, '127.0.0.1');
-  await once(server, 'listening');
-  const address = server.address();
-  server.close();
-  await once(server, 'close');
-  return typeof address === 'object' && address !== null ? address.port : 0;
+/** Below the ports that the system gives to outgoing connections: none of those can take it in the meantime. */
+async function freePort() {
+  for (;;) {
+    const port = 20_000 + Math.floor(Math.random() * 12_000);
+    const server = createServer().listen(port, '127.0.0.1');
+    const free = await once(server, 'listening').then(
+      () => true,
+      () => false,
+    );
+    if (!free) continue;
+    server.close();
+    await once(server, 'close');
+    return port;
+  }
 }
 
 /** Resolves when the app is registered; `label` tells the instances of one service apart. */

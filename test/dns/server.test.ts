@@ -8,7 +8,7 @@ import { systemClock } from '../../src/core/clock.ts';
 import { silentLogger as logger } from '../../src/core/logger.ts';
 import type { Callee } from '../../src/dns/answer.ts';
 import { DnsServer, type CalleeSource } from '../../src/dns/server.ts';
-import { freePort } from '../servers/server-process.ts';
+import { freePort } from '../support/free-port.ts';
 import { eventually } from '../support/eventually.ts';
 import { FakeClock } from '../support/fake-clock.ts';
 import { seededRandom } from '../support/seeded-random.ts';

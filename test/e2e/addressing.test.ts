@@ -3,7 +3,8 @@ import assert from 'node:assert/strict';
 import { once } from 'node:events';
 import { connect, type Socket } from 'node:net';
 import { describe, it } from 'node:test';
-import { Fleet, freePort, type RunningAgent } from './agent-process.ts';
+import { freePort } from '../support/free-port.ts';
+import { Fleet, type RunningAgent } from './agent-process.ts';
 import { requestJson, type Answer, type Call } from './http-client.ts';
 import { registries } from './registries.ts';
 

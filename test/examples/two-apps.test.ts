@@ -4,11 +4,11 @@ import { spawn, spawnSync, type ChildProcess } from 'node:child_process';
 import { once } from 'node:events';
 import { existsSync } from 'node:fs';
 import { mkdtemp, rm } from 'node:fs/promises';
-import { createServer, type AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { describe, it, type TestContext } from 'node:test';
 import { eventually } from '../support/eventually.ts';
+import { freePort } from '../support/free-port.ts';
 import { pathOf } from './support.ts';
 
 interface Example {
@@ -42,13 +42,11 @@ function missing(): string | undefined {
   return `${reason} is not installed`;
 }
 
-/** Different ones: all are open until the last is found. */
 async function freePorts(): Promise<Readonly<Record<PortName, string>>> {
-  const servers = portNames.map(() => createServer().listen(0, '127.0.0.1'));
-  await Promise.all(servers.map((server) => once(server, 'listening')));
-  const ports = servers.map((server) => String((server.address() as AddressInfo).port));
-  await Promise.all(servers.map((server) => once(server.close(), 'close')));
-  return Object.fromEntries(portNames.map((name, index) => [name, ports[index] ?? ''])) as Readonly<
+  const ports = new Set<number>();
+  while (ports.size < portNames.length) ports.add(await freePort());
+  const texts = [...ports].map(String);
+  return Object.fromEntries(portNames.map((name, index) => [name, texts[index] ?? ''])) as Readonly<
     Record<PortName, string>
   >;
 }

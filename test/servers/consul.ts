@@ -5,7 +5,8 @@ import { writeFileSync } from 'node:fs';
 import { homedir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { freePort, requireProgram, ServerProcess } from './server-process.ts';
+import { freePort } from '../support/free-port.ts';
+import { requireProgram, ServerProcess } from './server-process.ts';
 
 export interface ConsulServerOptions {
   /** The token that may do everything; without it there are no access rules. */

@@ -2,7 +2,8 @@
 import { createSocket } from 'node:dgram';
 import { once } from 'node:events';
 import { decode, encode } from '../../src/core/dns-packet.ts';
-import { freePort, requireProgram, ServerProcess } from './server-process.ts';
+import { freePort } from '../support/free-port.ts';
+import { requireProgram, ServerProcess } from './server-process.ts';
 
 /** Why tests with dnsmasq cannot run here, if they cannot. */
 export function requireDnsmasq(): string | undefined {

@@ -4,7 +4,8 @@ import { existsSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
 import { makeCertificates, type Certificates } from './certificates.ts';
-import { accepts, freePort, requireProgram, ServerProcess } from './server-process.ts';
+import { freePort } from '../support/free-port.ts';
+import { accepts, requireProgram, ServerProcess } from './server-process.ts';
 
 export interface EtcdServerOptions {
   /** Users are asked for; there is `root` with this password. */

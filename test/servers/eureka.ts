@@ -6,7 +6,8 @@ import { renameSync, rmSync } from 'node:fs';
 import { homedir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { freePort, requireProgram, ServerProcess } from './server-process.ts';
+import { freePort } from '../support/free-port.ts';
+import { requireProgram, ServerProcess } from './server-process.ts';
 
 export interface EurekaServerOptions {
   readonly port?: number;

@@ -8,7 +8,8 @@ import { fileURLToPath } from 'node:url';
 import { HttpClient } from '../../src/registry/http-client.ts';
 import { makeCertificates, type Certificates } from './certificates.ts';
 import { requireEtcd, startEtcd, type EtcdServer } from './etcd.ts';
-import { freePort, ServerProcess } from './server-process.ts';
+import { freePort } from '../support/free-port.ts';
+import { ServerProcess } from './server-process.ts';
 
 export interface KubernetesServer {
   readonly port: number;

@@ -3,7 +3,7 @@ import { slotOf } from '../../src/registry/drivers/redis/hash-slot.ts';
 import { eventually } from '../support/eventually.ts';
 import { startRedis, type RedisServer } from './redis.ts';
 import { versionIn } from './redis-sentinel.ts';
-import { freePort } from './server-process.ts';
+import { freePort } from '../support/free-port.ts';
 
 export interface RedisClusterOptions {
   readonly password?: string;

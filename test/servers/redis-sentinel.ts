@@ -4,7 +4,8 @@ import { join } from 'node:path';
 import { Redis } from 'ioredis';
 import { eventually } from '../support/eventually.ts';
 import { requireRedis, startRedis, type RedisServer } from './redis.ts';
-import { accepts, freePort, requireProgram, ServerProcess } from './server-process.ts';
+import { freePort } from '../support/free-port.ts';
+import { accepts, requireProgram, ServerProcess } from './server-process.ts';
 
 export interface RedisSentinelOptions {
   readonly password?: string;

@@ -6,7 +6,8 @@ import { join } from 'node:path';
 import { connect as connectTls } from 'node:tls';
 import { Redis } from 'ioredis';
 import { makeCertificates, type Certificates } from './certificates.ts';
-import { freePort, requireProgram, ServerProcess } from './server-process.ts';
+import { freePort } from '../support/free-port.ts';
+import { requireProgram, ServerProcess } from './server-process.ts';
 
 export interface RedisServerOptions {
   readonly port?: number;

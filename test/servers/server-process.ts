@@ -2,7 +2,7 @@
 import { spawn, spawnSync, type ChildProcess } from 'node:child_process';
 import { once } from 'node:events';
 import { mkdtempSync, openSync, readFileSync, closeSync, rmSync } from 'node:fs';
-import { connect, createServer } from 'node:net';
+import { connect } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { eventually } from '../support/eventually.ts';
@@ -123,25 +123,6 @@ function install(packages: readonly string[]): void {
   const options = ['-qq', '-y', '--no-install-recommends', '-o', 'DPkg::Lock::Timeout=120'];
   spawnSync('apt-get', ['update', '-qq'], { env });
   spawnSync('apt-get', ['install', ...options, ...packages], { env });
-}
-
-/**
- * Below the ports that the system gives to outgoing connections: one of those could take the port while the server
- * restarts.
- */
-export async function freePort(): Promise<number> {
-  for (;;) {
-    const port = 20_000 + Math.floor(Math.random() * 12_000);
-    const server = createServer().listen(port, '127.0.0.1');
-    try {
-      await once(server, 'listening');
-      server.close();
-      await once(server, 'close');
-      return port;
-    } catch {
-      // In use.
-    }
-  }
 }
 
 /** Whether something accepts connections there. */

@@ -6,7 +6,8 @@ import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { connect as connectTls } from 'node:tls';
 import { makeCertificates, type Certificates } from './certificates.ts';
-import { freePort, requireProgram, ServerProcess } from './server-process.ts';
+import { freePort } from '../support/free-port.ts';
+import { requireProgram, ServerProcess } from './server-process.ts';
 
 export interface ZooKeeperOptions {
   /** TLS only, with certificates made for 127.0.0.1 and localhost; clients must show one too. */

@@ -11,7 +11,7 @@ import { systemRandom } from '../../../../src/core/random.ts';
 import { openEureka } from '../../../../src/registry/drivers/eureka/driver.ts';
 import type { Driver, Reading } from '../../../../src/registry/driver.ts';
 import { requireEureka, startEureka, type EurekaServer } from '../../../servers/eureka.ts';
-import { freePort } from '../../../servers/server-process.ts';
+import { freePort } from '../../../support/free-port.ts';
 import { eventually } from '../../../support/eventually.ts';
 
 const skip = requireEureka() ?? false;

@@ -8,7 +8,7 @@ import {
   startRedisCluster,
   type RedisCluster,
 } from '../../../servers/redis-cluster.ts';
-import { freePort } from '../../../servers/server-process.ts';
+import { freePort } from '../../../support/free-port.ts';
 import { eventually } from '../../../support/eventually.ts';
 import { FaultProxy } from '../../../support/fault-proxy.ts';
 import {

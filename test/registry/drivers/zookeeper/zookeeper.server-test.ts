@@ -12,7 +12,7 @@ import { Session } from '../../../../src/registry/drivers/zookeeper/session.ts';
 import { openDriver } from '../../../../src/registry/open.ts';
 import { inSession } from '../../../contract/backends/zookeeper.ts';
 import { instanceOf, service } from '../../../contract/world.ts';
-import { freePort } from '../../../servers/server-process.ts';
+import { freePort } from '../../../support/free-port.ts';
 import {
   requireZooKeeper,
   startZooKeeper,
