@@ -37,3 +37,8 @@ export function splitAbsolute(
 export function originForm(rest: string): string {
   return rest.startsWith('/') ? rest : `/${rest}`;
 }
+
+/** The same text in memory of its own: a part of a text keeps the whole in memory, which for a host may be a long head. */
+export function ownText(text: string): string {
+  return Buffer.from(text, 'latin1').toString('latin1');
+}

@@ -17,15 +17,24 @@ export interface DialTarget {
   readonly timeoutMs: number;
 }
 
-export interface DialEvents {
-  /** The socket is the callee's now; it is paused, and has an error listener that ignores errors. */
-  connected(socket: GatedSocket): void;
+export interface DialEvents<S extends Socket = GatedSocket> {
+  /** The socket is the callee's now, and has an error listener that ignores errors. */
+  connected(socket: S): void;
   failed(kind: FailureKind, cause: string): void;
 }
 
-/** Connects. Returns how to give up, after which neither event is called. */
+/** Connects. Returns how to give up, after which neither event is called. The socket that `connected` gets is paused. */
 export function dial(deps: DialDeps, target: DialTarget, events: DialEvents): () => void {
-  const socket = new GatedSocket();
+  return dialWith(new GatedSocket(), deps, target, events);
+}
+
+/** Connects a socket of the caller's. */
+export function dialWith<S extends Socket>(
+  socket: S,
+  deps: DialDeps,
+  target: DialTarget,
+  events: DialEvents<S>,
+): () => void {
   const stop = (): void => {
     timer.cancel();
     socket.off('connect', onConnect).off('error', onError);

@@ -83,6 +83,8 @@ export interface Failure {
   readonly neverSent: boolean;
 }
 
+const noneTried: readonly Endpoint[] = [];
+
 export class Exchange {
   readonly upstream: Upstream;
   readonly attempts: Attempt[] = [];
@@ -117,7 +119,7 @@ export class Exchange {
     const nowMs = this.#clock.nowMs();
     if (nowMs >= this.#deadlineAtMs) return this.#fail('deadline_exceeded');
     if (this.attempts.length > 0 && !this.#mayRetry(nowMs)) return this.#fail(this.#lastReason);
-    const endpoint = this.#pick();
+    const endpoint = this.#pick(nowMs);
     if (endpoint !== undefined) return this.#begin(endpoint, nowMs);
     return this.attempts.length > 0 ? this.#fail(this.#lastReason) : this.#wait(nowMs);
   }
@@ -224,13 +226,11 @@ export class Exchange {
     return true;
   }
 
-  #pick(): Endpoint | undefined {
+  #pick(nowMs: number): Endpoint | undefined {
     const { tag } = this.#facts;
-    if (this.attempts.length === 0) return this.upstream.pick(tag, []);
-    const other = this.upstream.pick(
-      tag,
-      this.attempts.map(({ endpoint }) => endpoint),
-    );
+    if (this.attempts.length === 0) return this.upstream.pick(tag, noneTried, nowMs);
+    const tried = this.attempts.map(({ endpoint }) => endpoint);
+    const other = this.upstream.pick(tag, tried, nowMs);
     // A connection that idled too long says nothing against its instance: alone, it is tried again on a new one.
     const last = this.attempts.at(-1);
     if (other !== undefined || last?.failure?.kind !== 'stale_connection') return other;
@@ -274,7 +274,7 @@ export class Exchange {
   #retriesStatus(status: number, neverSent: boolean): boolean {
     if (!neverSent && !this.upstream.policy.retryStatuses.includes(status)) return false;
     const nowMs = this.#clock.nowMs();
-    if (nowMs >= this.#deadlineAtMs || this.#pick() === undefined) return false;
+    if (nowMs >= this.#deadlineAtMs || this.#pick(nowMs) === undefined) return false;
     this.#retryGranted = this.#mayRetry(nowMs);
     return this.#retryGranted;
   }

@@ -91,6 +91,19 @@ function addOwn(headers: string[], seen: ReadonlyMap<string, number>, hop: Reque
   if (!seen.has('traceparent')) headers.push('traceparent', newTraceparent(hop.random));
 }
 
+/** The lines that `requestHeaders` adds to a request that brings none of these fields, or only `traceparent`. */
+export function addedToRequest(hop: RequestHop, isTraced: boolean): string {
+  const { clientAddress, originalHost } = hop;
+  const forwardedFor =
+    clientAddress === undefined ? '' : `X-Forwarded-For: ${withoutMapping(clientAddress)}\r\n`;
+  const forwardedHost = originalHost === undefined ? '' : `X-Forwarded-Host: ${originalHost}\r\n`;
+  const traceparent = isTraced ? '' : `traceparent: ${newTraceparent(hop.random)}\r\n`;
+  return `${forwardedFor}X-Forwarded-Proto: http\r\n${forwardedHost}Via: 1.1 ${pseudonym}\r\n${traceparent}`;
+}
+
+/** The line that `replyHeaders` adds. */
+export const addedToReply = `Via: 1.1 ${pseudonym}\r\n`;
+
 /** An IPv4 address as it is, also on a socket for both families. */
 function withoutMapping(address: string): string {
   return address.startsWith('::ffff:') ? address.slice(7) : address;
@@ -194,9 +207,15 @@ function namedInConnection(raw: readonly string[]): ReadonlySet<string> | undefi
   return named;
 }
 
-/** W3C Trace Context, version 00, sampled: a flag that says otherwise would switch off the tracing of the callee. */
+/**
+ * W3C Trace Context, version 00, sampled: a flag that says otherwise would switch off the tracing of the callee. The span's
+ * id, which must differ within its trace only, is made of the trace's: random digits are dear.
+ */
 function newTraceparent(random: Random): string {
-  return `00-${hex12(random)}${hex12(random)}${hex12(random).slice(4)}-${hex12(random)}${hex12(random).slice(8)}-01`;
+  const first = hex12(random);
+  const second = hex12(random);
+  const third = hex12(random);
+  return `00-${first}${second}${third.slice(4)}-${third}${first.slice(8)}-01`;
 }
 
 /** All numbers of three hexadecimal digits: looking them up is much quicker than writing them. */

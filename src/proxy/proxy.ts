@@ -5,7 +5,6 @@ import type { Component } from '../core/component.ts';
 import type { Logger } from '../core/logger.ts';
 import type { Random } from '../core/random.ts';
 import { FastLane } from './carriers/fast/fast-lane.ts';
-import { InstancePools } from './carriers/fast/instance-pools.ts';
 import { HttpCarrier } from './carriers/http.ts';
 import { TunnelCarrier } from './carriers/tunnel.ts';
 import { UpgradeCarrier } from './carriers/upgrade.ts';
@@ -69,7 +68,7 @@ export class Proxy implements Component {
       upgrade: new UpgradeCarrier({ ...dialling, intake, random }),
       tunnel: new TunnelCarrier({ ...dialling, intake }),
       fastLane: options.fastLane
-        ? new FastLane({ intake, pools: new InstancePools(dialling), clock, random, isDraining })
+        ? new FastLane({ ...dialling, intake, random, isDraining })
         : undefined,
     };
   }

@@ -16,7 +16,7 @@ export function explainChoice(
   tag: string | undefined,
   nowMs: number,
 ): Verdict[] {
-  const chosen = upstream.pick(tag, []);
+  const chosen = upstream.pick(tag, [], nowMs);
   return [...upstream.endpoints].map((endpoint) => ({
     instance: endpoint.instance.id,
     address: endpoint.address,

@@ -102,10 +102,10 @@ export class Upstream {
    * Chooses an endpoint that was not tried yet. When every other one is ejected, the ejected one that is due first is
    * chosen all the same: a call that may fail is better than one that is sure to.
    */
-  pick(tag: string | undefined, tried: readonly Endpoint[]): Endpoint | undefined {
+  pick(tag: string | undefined, tried: readonly Endpoint[], nowMs: number): Endpoint | undefined {
     const candidates = this.candidates(tag);
     const untried = tried.length === 0 ? candidates : candidates.without(tried);
-    const picked = this.#balancer.pick(untried, this.#deps.clock.nowMs());
+    const picked = this.#balancer.pick(untried, nowMs);
     return picked ?? this.#pickEjected(tag, tried);
   }
 

@@ -29,10 +29,10 @@ describe('Upstream', () => {
       instance('a2', { tags: ['v2'] }),
     ]);
     for (let pick = 0; pick < 20; pick++) {
-      assert.equal(fixture.upstream.pick(undefined, [])?.instance.id, 'a2');
+      assert.equal(fixture.upstream.pick(undefined, [], 0)?.instance.id, 'a2');
     }
-    assert.equal(fixture.upstream.pick('v2', [])?.instance.id, 'a2');
-    assert.equal(fixture.upstream.pick('v3', []), undefined);
+    assert.equal(fixture.upstream.pick('v2', [], 0)?.instance.id, 'a2');
+    assert.equal(fixture.upstream.pick('v3', [], 0), undefined);
   });
 
   it('remembers no tag that no instance has, for tags come from clients', () => {
@@ -41,7 +41,7 @@ describe('Upstream', () => {
     assert.equal(upstream.candidates('v1'), upstream.candidates('v1'));
     assert.notEqual(upstream.candidates('v9'), upstream.candidates('v9'));
     fixture.set([instance('a1', { tags: ['v9'] })]);
-    assert.equal(upstream.pick('v9', [])?.instance.id, 'a1');
+    assert.equal(upstream.pick('v9', [], 0)?.instance.id, 'a1');
   });
 
   it('ejects an unreachable instance at once, reports it, and lets a probe bring it back', async () => {
@@ -68,7 +68,7 @@ describe('Upstream', () => {
     const fixture = new UpstreamFixture([instance('a1'), instance('a2')]);
     fixture.upstream.unreachable(fixture.endpoint('a1'), 'ECONNREFUSED');
     fixture.set([instance('a1')]);
-    assert.equal(fixture.upstream.pick(undefined, [])?.instance.id, 'a1');
+    assert.equal(fixture.upstream.pick(undefined, [], 0)?.instance.id, 'a1');
   });
 
   it('ejects after consecutive bad answers', () => {

@@ -4,10 +4,16 @@ import type { Names } from './names.ts';
 import { refusal, type Addressed, type AddressingMode, type Route } from './route.ts';
 
 export function byHost(request: Addressed, names: Names): Route | undefined {
-  const authority = parseAuthority(request.host ?? '');
+  const { host = '', target: path } = request;
+  const settled = names.readSettled(host);
+  if (settled !== undefined) {
+    const { service, tag } = settled;
+    return { kind: 'service', mode: 'host', service, tag, path };
+  }
+  const authority = parseAuthority(host);
   if (authority === undefined || names.isOwn(authority.host, request.localAddress))
     return undefined;
-  return routeToHost(authority, { path: request.target, mode: 'host' }, names);
+  return routeToHost(authority, { path, mode: 'host' }, names);
 }
 
 /** The service that a host means, or what becomes of a host that means none. The host is not the agent's own. */

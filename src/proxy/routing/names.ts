@@ -1,6 +1,7 @@
 // Reads names of services, with or without a tag, out of host names, headers and path segments.
 import { isIP } from 'node:net';
 import { parseServiceName } from '../../core/service-name.ts';
+import { ownText, parseAuthority } from '../authority.ts';
 
 export interface NamesDeps {
   /** Whether the registry has a service of exactly this name, as far as is known now. */
@@ -21,11 +22,16 @@ export interface ServiceAddress {
   readonly tag: string | undefined;
 }
 
+/** Clients choose the hosts that they send: more different ones than this are not remembered. */
+const settledMax = 1000;
+
 export class Names {
   readonly passthrough: boolean;
   readonly #deps: NamesDeps;
   readonly #suffixes: readonly string[];
   readonly #ownHosts: ReadonlySet<string>;
+  /** By Host header. The same few come with every request, and reading one costs more than all of the routing besides. */
+  readonly #settled = new Map<string, ServiceAddress>();
 
   constructor(deps: NamesDeps, options: NamesOptions) {
     this.#deps = deps;
@@ -45,14 +51,37 @@ export class Names {
     return { service, tag: exact.slice(0, dot) };
   }
 
+  /**
+   * What a Host header means when it always means the same, whatever the registry knows and wherever the request came in;
+   * undefined for all others.
+   */
+  readSettled(header: string): ServiceAddress | undefined {
+    const settled = this.#settled.get(header);
+    if (settled !== undefined) return settled;
+    const host = parseAuthority(header)?.host;
+    if (host === undefined || isIP(host) !== 0 || this.isOwn(host, undefined)) return undefined;
+    const name = this.#withoutSuffix(host) ?? host;
+    const address = name.includes('.') ? undefined : this.read(name);
+    if (address === undefined) return undefined;
+    if (this.#settled.size >= settledMax) this.#settled.clear();
+    this.#settled.set(ownText(header), address);
+    return address;
+  }
+
   /** A host name may mean anything on the network: without a suffix, a name with dots must be a known service. */
   readHost(host: string): ServiceAddress | undefined {
     if (mayBeAddress(host) && isIP(host) !== 0) return undefined;
-    const suffix = this.#suffixes.find((candidate) => host.endsWith(candidate));
-    if (suffix !== undefined) return this.read(host.slice(0, -suffix.length));
+    const name = this.#withoutSuffix(host);
+    if (name !== undefined) return this.read(name);
     const address = this.read(host);
     if (address === undefined || !host.includes('.')) return address;
     return this.#deps.knows(address.service) ? address : undefined;
+  }
+
+  /** Undefined when there is no suffix. */
+  #withoutSuffix(host: string): string | undefined {
+    const suffix = this.#suffixes.find((candidate) => host.endsWith(candidate));
+    return suffix === undefined ? undefined : host.slice(0, -suffix.length);
   }
 
   /** Whether the host is the agent's own: localhost, a loopback address, where the connection arrived, an own name. */

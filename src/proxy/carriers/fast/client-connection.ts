@@ -1,9 +1,10 @@
 // One client's connection on the fast lane: its requests one after another, until one is in doubt.
 import type { Socket } from 'node:net';
+import { ownText, parseAuthority } from '../../authority.ts';
 import { refusalBytes } from '../../replies.ts';
 import { FastCall, type CallClient } from './fast-call.ts';
 import type { LaneDeps } from './lane-deps.ts';
-import { readRequest, type CanonicalRequest } from './request-head.ts';
+import type { CanonicalRequest } from './request-head.ts';
 
 export interface ClientConnectionEvents {
   /** The connection goes to the general carrier, which reads these bytes first. */
@@ -30,6 +31,9 @@ type State =
   | { readonly kind: 'discarding'; readonly call: FastCall }
   | { readonly kind: 'over' };
 
+const noFields: readonly string[] = [];
+const idempotent: readonly string[] = ['Idempotency-Key', ''];
+
 const idle: State = { kind: 'idle' };
 const over: State = { kind: 'over' };
 
@@ -46,8 +50,11 @@ export class ClientConnection implements CallClient {
   #waiting: Buffer | undefined;
   #lastRequest = false;
   #bodyHeld = false;
-  /** Monotonic ms of the last byte from the client. */
-  #heardAtMs: number;
+  /** The client has sent something since the last sweep; then that sweep's time counts. */
+  #heard = true;
+  #heardAtMs = 0;
+  /** The last host that was found to be one: mostly it is the next one too. */
+  #soundHost: string | undefined;
 
   constructor(
     deps: LaneDeps,
@@ -62,7 +69,6 @@ export class ClientConnection implements CallClient {
     this.address = socket.remoteAddress;
     this.#localAddress = socket.localAddress;
     this.#localPort = socket.localPort;
-    this.#heardAtMs = deps.clock.nowMs();
   }
 
   /** Reads from now on. */
@@ -106,6 +112,8 @@ export class ClientConnection implements CallClient {
 
   sweep(nowMs: number): void {
     const state = this.#state;
+    if (this.#heard) this.#heardAtMs = nowMs;
+    this.#heard = false;
     const silentMs = nowMs - this.#heardAtMs;
     if (state.kind === 'idle') {
       if (silentMs > idleTimeoutMs) this.cut();
@@ -117,7 +125,7 @@ export class ClientConnection implements CallClient {
   }
 
   readonly #onData = (bytes: Buffer): void => {
-    this.#heardAtMs = this.#deps.clock.nowMs();
+    this.#heard = true;
     const state = this.#state;
     if (state.kind === 'idle' && this.#waiting === undefined) this.#read(bytes);
     else if (state.kind === 'idle') this.#wait(bytes, 0);
@@ -141,15 +149,15 @@ export class ClientConnection implements CallClient {
   };
 
   #read(bytes: Buffer): void {
-    const request = readRequest(bytes, 0);
-    if (request === 'doubtful') {
+    const request = this.#deps.requests.read(bytes, 0);
+    if (request === 'doubtful' || !this.#isSound(request.host)) {
       this.#stepAside(bytes);
       return;
     }
     const admission = this.#deps.intake.admitSound({
       method: request.method,
       target: request.target,
-      rawHeaders: request.rawHeaders,
+      rawHeaders: fieldsForIntake(request),
       host: request.host,
       listenerService: this.#options.listenerService,
       localAddress: this.#localAddress,
@@ -168,6 +176,13 @@ export class ClientConnection implements CallClient {
     } else {
       this.#begin(new FastCall(this.#deps, admission, request, this), request, bytes);
     }
+  }
+
+  #isSound(host: string): boolean {
+    if (host === this.#soundHost) return true;
+    if (parseAuthority(host) === undefined) return false;
+    this.#soundHost = ownText(host);
+    return true;
   }
 
   #begin(call: FastCall, request: CanonicalRequest, bytes: Buffer): void {
@@ -241,6 +256,12 @@ export class ClientConnection implements CallClient {
     this.#socket.off('drain', this.#onDrain).off('close', this.#onClose);
     this.#events.stepAside(this.#socket, bytes);
   }
+}
+
+/** Those that a decision may hang on. */
+function fieldsForIntake(request: CanonicalRequest): readonly string[] {
+  if (request.passing === undefined) return request.rawHeaders;
+  return request.isIdempotent ? idempotent : noFields;
 }
 
 function restOf(bytes: Buffer, from: number): Buffer | undefined {

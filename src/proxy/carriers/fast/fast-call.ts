@@ -1,6 +1,12 @@
 // One request on the fast lane: drives its exchange, sends it to an instance and writes the reply.
-import { STATUS_CODES } from 'node:http';
-import { replyHeaders, isNeverSent, requestHeaders, trailerFields } from '../../headers.ts';
+import {
+  addedToReply,
+  addedToRequest,
+  isNeverSent,
+  replyHeaders,
+  requestHeaders,
+  trailerFields,
+} from '../../headers.ts';
 import type { Attempt, Exchange, Failure } from '../../exchange.ts';
 import type { Call } from '../../intake.ts';
 import { Pursuit, type Pursuer } from '../../pursuit.ts';
@@ -35,6 +41,9 @@ type Stage =
   | { readonly kind: 'sent'; readonly pool: InstancePool; readonly connection: InstanceConnection }
   | { readonly kind: 'over' };
 
+/** Has all come, and nothing is ever added to it. */
+const noBody = new RequestBody(0, 0);
+
 const pursuing: Stage = { kind: 'pursuing' };
 const over: Stage = { kind: 'over' };
 
@@ -62,7 +71,10 @@ export class FastCall implements Pursuer, ReplyEvents {
     this.#request = request;
     this.#client = client;
     this.#pursuit = new Pursuit(call.exchange, deps.clock, this);
-    this.body = new RequestBody(request.body, call.exchange.upstream.policy.replayBytesMax);
+    this.body =
+      request.body === 0
+        ? noBody
+        : new RequestBody(request.body, call.exchange.upstream.policy.replayBytesMax);
     this.#head = requestHead(deps, call, request, client.address);
   }
 
@@ -116,16 +128,17 @@ export class FastCall implements Pursuer, ReplyEvents {
     this.#failed('response_timeout', `no reply within ${Math.round(nowMs - this.#movedAtMs)} ms`);
   }
 
-  attempt({ endpoint }: Attempt): void {
+  attempt({ endpoint, startedAtMs }: Attempt): void {
     const pool = this.#deps.pools.of(endpoint, this.#exchange.upstream.policy);
     // A retry is worth a connection that is known to be alive.
-    const connection = this.#exchange.attempts.length === 1 ? pool.takeIdle() : undefined;
+    const isFirst = this.#exchange.attempts.length === 1;
+    const connection = isFirst ? pool.takeIdle(startedAtMs) : undefined;
     if (connection !== undefined) {
-      this.#send(pool, connection);
+      this.#send(pool, connection, startedAtMs);
       return;
     }
     const cancel = pool.connect({
-      connected: (fresh) => this.#send(pool, fresh),
+      connected: (fresh) => this.#send(pool, fresh, this.#deps.clock.nowMs()),
       failed: (kind, cause) => this.#failed(kind, cause),
     });
     this.#stage = { kind: 'dialling', cancel };
@@ -146,20 +159,20 @@ export class FastCall implements Pursuer, ReplyEvents {
     );
   }
 
-  replied(reply: CanonicalReply, more: boolean): boolean {
-    const { status, rawHeaders } = reply;
-    if (this.#exchange.replied(status, isNeverSent(rawHeaders)) === 'retry') {
-      this.#stage = pursuing;
-      // Not from inside of the connection's reading.
-      process.nextTick(() => {
-        if (this.#stage.kind === 'pursuing') this.#pursuit.advance();
-      });
-      return false;
+  whole(reply: CanonicalReply, contents: string): void {
+    const stage = this.#stage;
+    if (!this.#accepts(reply)) {
+      if (stage.kind === 'sent') stage.connection.destroy();
+      return;
     }
-    this.#replied = true;
+    this.#client.write(replyHead(reply, false, this.#client.closing) + contents);
+    this.#finish(stage);
+  }
+
+  replied(reply: CanonicalReply, more: boolean): boolean {
+    if (!this.#accepts(reply)) return false;
     this.#replyChunked = reply.body === 'chunked' || reply.body === 'close';
-    const headers = replyHeaders(rawHeaders, this.#replyChunked);
-    this.#replyHead = `${statusLine(reply)}${fieldLines(headers)}${this.#replyChunked ? chunkedLine : ''}${this.#client.closing ? closeLine : keepAliveLines}\r\n`;
+    this.#replyHead = replyHead(reply, this.#replyChunked, this.#client.closing);
     // Contents that came with the head are written with it.
     if (reply.body === 0 || !more) this.#writeHead([]);
     return true;
@@ -174,18 +187,9 @@ export class FastCall implements Pursuer, ReplyEvents {
   }
 
   ended(trailer: string): void {
-    const stage = this.#stage;
     if (this.#replyHead !== '') this.#writeHead([]);
     if (this.#replyChunked) this.#client.write(endOfChunks(passedOn(trailer)));
-    this.#end();
-    this.#exchange.finished();
-    if (stage.kind === 'sent') {
-      // An instance that answered before it had the whole request expects the rest of it.
-      if (this.body.done) stage.pool.giveBack(stage.connection);
-      else stage.connection.destroy();
-    }
-    this.#client.holdBody(false);
-    this.#client.over();
+    this.#finish(this.#stage);
   }
 
   failed(cause: string, how: 'untouched' | 'malformed' | 'broken'): void {
@@ -209,12 +213,12 @@ export class FastCall implements Pursuer, ReplyEvents {
     this.#client.holdBody(false);
   }
 
-  #send(pool: InstancePool, connection: InstanceConnection): void {
+  #send(pool: InstancePool, connection: InstanceConnection, nowMs: number): void {
     const { body } = this;
     this.#stage = { kind: 'sent', pool, connection };
     this.#exchange.connected();
     this.#exchange.committed();
-    this.#movedAtMs = this.#deps.clock.nowMs();
+    this.#movedAtMs = nowMs;
     const headOnly = this.#request.method === 'HEAD';
     const kept = this.#framed(body.kept ?? []);
     const whole = kept.length === 0 ? this.#head : joined(this.#head, kept);
@@ -223,6 +227,34 @@ export class FastCall implements Pursuer, ReplyEvents {
     if (body.done && body.isChunked) flows = connection.write(endOfChunks(''));
     this.#forgetBodyIfFull();
     this.#client.holdBody(!flows);
+  }
+
+  /** False: another instance is asked instead. */
+  #accepts(reply: CanonicalReply): boolean {
+    const neverSent = reply.passing === undefined && isNeverSent(reply.rawHeaders);
+    if (this.#exchange.replied(reply.status, neverSent) === 'pass') {
+      this.#replied = true;
+      return true;
+    }
+    this.#stage = pursuing;
+    // Not from inside of the connection's reading.
+    process.nextTick(() => {
+      if (this.#stage.kind === 'pursuing') this.#pursuit.advance();
+    });
+    return false;
+  }
+
+  /** The reply was written to its end. */
+  #finish(stage: Stage): void {
+    this.#end();
+    this.#exchange.finished();
+    if (stage.kind === 'sent') {
+      // An instance that answered before it had the whole request expects the rest of it.
+      if (this.body.done) stage.pool.giveBack(stage.connection);
+      else stage.connection.destroy();
+    }
+    this.#client.holdBody(false);
+    this.#client.over();
   }
 
   #forgetBodyIfFull(): void {
@@ -261,21 +293,31 @@ const closeLine = 'Connection: close\r\n';
 /** As Node's server says on the general lane. */
 const keepAliveLines = 'Connection: keep-alive\r\nKeep-Alive: timeout=120\r\n';
 
-/** The instance's own words, unless they could not be written as they are. */
-function statusLine({ status, message }: CanonicalReply): string {
-  const phrase = /^[\t\x20-\x7e]*$/.test(message) ? message : (STATUS_CODES[status] ?? '');
-  return `HTTP/1.1 ${status} ${phrase}\r\n`;
+function statusLine({ statusText }: CanonicalReply): string {
+  return `HTTP/1.1 ${statusText}`;
+}
+
+function replyHead(reply: CanonicalReply, isChunked: boolean, closing: boolean): string {
+  const { passing } = reply;
+  const isPlain = passing !== undefined;
+  const lines = isPlain ? passing : fieldLines(replyHeaders(reply.rawHeaders, isChunked));
+  return `${statusLine(reply)}${lines}${isPlain ? addedToReply : ''}${isChunked ? chunkedLine : ''}${closing ? closeLine : keepAliveLines}\r\n`;
 }
 
 function requestHead(
   { random }: LaneDeps,
   { host, route }: Call,
-  { method, rawHeaders, host: originalHost, body }: CanonicalRequest,
+  request: CanonicalRequest,
   clientAddress: string | undefined,
 ): string {
-  const headers = requestHeaders(rawHeaders, { host, originalHost, clientAddress, random });
-  const framing = body === 'chunked' ? chunkedLine : '';
-  return `${method} ${route.path} HTTP/1.1\r\n${fieldLines(headers)}${framing}Connection: keep-alive\r\n\r\n`;
+  const { method, passing, host: originalHost, isTraced } = request;
+  const hop = { host, originalHost, clientAddress, random };
+  const lines =
+    passing === undefined
+      ? fieldLines(requestHeaders(request.rawHeaders, hop))
+      : `Host: ${host}\r\n${passing}${addedToRequest(hop, isTraced)}`;
+  const framing = request.body === 'chunked' ? chunkedLine : '';
+  return `${method} ${route.path} HTTP/1.1\r\n${lines}${framing}Connection: keep-alive\r\n\r\n`;
 }
 
 function passedOn(trailer: string): string {

@@ -1,11 +1,20 @@
 // The fast lane: where every client connection of a listener begins, and which it leaves with the first request in doubt.
 import type { Socket } from 'node:net';
 import type { Timer } from '../../../core/clock.ts';
+import type { DialDeps } from '../../dial.ts';
 import { ClientConnection } from './client-connection.ts';
+import { InstancePools } from './instance-pools.ts';
 import type { LaneDeps } from './lane-deps.ts';
+import { ReplyReader } from './reply-head.ts';
+import { RequestReader } from './request-head.ts';
 
 /** How often deadlines are looked at: one timer for all connections, in place of some for each request. */
 const sweepMs = 100;
+
+/** As much as comes in one read. */
+const readBytesMax = 65_536;
+
+export type FastLaneDeps = Omit<LaneDeps, 'pools' | 'requests'> & DialDeps;
 
 export class FastLane {
   readonly #deps: LaneDeps;
@@ -14,8 +23,10 @@ export class FastLane {
   readonly #general = new WeakSet<Socket>();
   #timer: Timer | undefined;
 
-  constructor(deps: LaneDeps) {
-    this.#deps = deps;
+  constructor(deps: FastLaneDeps) {
+    const readBuffer = Buffer.allocUnsafeSlow(readBytesMax);
+    const pools = new InstancePools({ ...deps, replies: new ReplyReader(), readBuffer });
+    this.#deps = { ...deps, pools, requests: new RequestReader() };
   }
 
   /** Serves the connection until it ends or is given to `general`, with the unread bytes put back. */

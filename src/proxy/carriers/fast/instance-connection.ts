@@ -1,10 +1,13 @@
 // One connection of the fast lane to an instance: a request out, its reply in, one at a time.
-import type { GatedSocket } from '../../dial.ts';
+import { Socket } from 'node:net';
 import { ChunkedWalk } from './chunked.ts';
-import { readReply, type CanonicalReply } from './reply-head.ts';
+import type { PoolDeps } from './lane-deps.ts';
+import type { CanonicalReply } from './reply-head.ts';
 
 /** What the connection tells of the reply to the request that was sent last. After `ended` or `failed` nothing more. */
 export interface ReplyEvents {
+  /** The answer with all of its body, one character a byte. */
+  whole(reply: CanonicalReply, contents: string): void;
   /** A 1xx that is not the answer. */
   interim(reply: CanonicalReply): void;
   /**
@@ -37,8 +40,13 @@ const idle: State = { kind: 'idle' };
 const waitingForHead: State = { kind: 'head' };
 const over: State = { kind: 'over' };
 
+/** A larger reply is not copied in one piece. */
+const wholeBytesMax = 16_384;
+
 export class InstanceConnection {
-  readonly #socket: GatedSocket;
+  /** Not to be read or written by anybody else once it is connected. */
+  readonly socket: Socket;
+  readonly #deps: PoolDeps;
   #state: State = idle;
   #events: ReplyEvents | undefined;
   #headOnly = false;
@@ -51,18 +59,24 @@ export class InstanceConnection {
   idleSinceMs = 0;
   keepAliveMs = Infinity;
 
-  /** The socket is the connection's own from here on. */
-  constructor(socket: GatedSocket) {
-    this.#socket = socket;
-    socket.on('data', (bytes: Buffer) => this.#read(bytes));
-    socket.on('end', () => this.#ended());
-    socket.on('error', (error: NodeJS.ErrnoException) => this.#lost(error.code ?? error.message));
-    socket.on('close', () => this.#lost('connection closed'));
-    socket.on('drain', () => this.#events?.drained());
+  constructor(deps: PoolDeps) {
+    this.#deps = deps;
+    const callback = (count: number): boolean => {
+      this.#read(deps.readBuffer.subarray(0, count));
+      return true;
+    };
+    const options = { allowHalfOpen: true, onread: { buffer: deps.readBuffer, callback } };
+    this.socket = new Socket(options);
+    this.socket.on('end', () => this.#ended());
+    this.socket.on('error', (error: NodeJS.ErrnoException) =>
+      this.#lost(error.code ?? error.message),
+    );
+    this.socket.on('close', () => this.#lost('connection closed'));
+    this.socket.on('drain', () => this.#events?.drained());
   }
 
   get usable(): boolean {
-    return this.#state.kind === 'idle' && !this.#socket.destroyed && this.#socket.writable;
+    return this.#state.kind === 'idle' && !this.socket.destroyed && this.socket.writable;
   }
 
   /** The reply has ended and the connection can carry another request. */
@@ -71,7 +85,7 @@ export class InstanceConnection {
   }
 
   onClose(listener: () => void): void {
-    this.#socket.once('close', listener);
+    this.socket.once('close', listener);
   }
 
   /** Begins a request. False: the instance takes no more bytes until `drained`. */
@@ -80,42 +94,66 @@ export class InstanceConnection {
     this.#headOnly = headOnly;
     this.#state = waitingForHead;
     this.#reply = undefined;
-    return this.#socket.write(bytes, 'latin1');
+    return this.socket.write(bytes, 'latin1');
   }
 
   /** More of the request's body. */
   write(bytes: string | Buffer): boolean {
-    return this.#socket.write(bytes, 'latin1');
+    return this.socket.write(bytes, 'latin1');
   }
 
   pause(): void {
-    this.#socket.pause();
+    this.socket.pause();
   }
 
   resume(): void {
-    this.#socket.resume();
+    this.socket.resume();
   }
 
   /** Ends it at once and silently. Idempotent. */
   destroy(): void {
     this.#state = over;
     this.#events = undefined;
-    this.#socket.destroy();
+    this.socket.destroy();
   }
 
+  /** The bytes are there until this returns. */
   #read(bytes: Buffer): void {
     const { kind } = this.#state;
-    if (kind === 'head') this.#readHead(bytes);
+    if (kind === 'head' && this.#begun === undefined) this.#readFirst(bytes);
+    else if (kind === 'head') this.#readHead(Buffer.from(bytes));
     else if (kind === 'over') return;
     // Nobody asked: whatever it is, it must not be taken for a later reply.
     else if (kind === 'idle') this.destroy();
-    else this.#readBody(bytes);
+    else this.#readBody(Buffer.from(bytes));
+  }
+
+  /** Most replies come whole: those are passed on in one piece. */
+  #readFirst(bytes: Buffer): void {
+    const reply = this.#deps.replies.read(bytes, this.#headOnly);
+    const isWhole =
+      typeof reply === 'object' &&
+      reply.status >= 200 &&
+      reply.end + Number(reply.body) === bytes.length;
+    if (!isWhole || bytes.length > wholeBytesMax) {
+      this.#takeHead(reply, Buffer.from(bytes));
+      return;
+    }
+    const events = this.#events;
+    this.#reply = reply;
+    this.keepAliveMs = reply.keepAliveMs;
+    this.#events = undefined;
+    this.#state = idle;
+    events?.whole(reply, bytes.toString('latin1', reply.end));
   }
 
   #readHead(bytes: Buffer): void {
     const all = this.#begun === undefined ? bytes : Buffer.concat([this.#begun, bytes]);
     this.#begun = undefined;
-    const reply = readReply(all, this.#headOnly);
+    this.#takeHead(this.#deps.replies.read(all, this.#headOnly), all);
+  }
+
+  #takeHead(reply: CanonicalReply | 'incomplete' | 'bad', all: Buffer): void {
     if (reply === 'incomplete') this.#begun = all;
     else if (reply === 'bad') this.#fail('the reply is not plain HTTP', 'malformed');
     else if (reply.status < 200) this.#readInterim(reply, all);
@@ -172,7 +210,7 @@ export class InstanceConnection {
   }
 
   #pass(pieces: readonly Buffer[], last: boolean): void {
-    if (this.#events?.contents(pieces, last) === false) this.#socket.pause();
+    if (this.#events?.contents(pieces, last) === false) this.socket.pause();
   }
 
   #finish(trailer: string, rest: Buffer | undefined): void {
@@ -182,7 +220,7 @@ export class InstanceConnection {
     this.#events = undefined;
     this.#state = idle;
     if (rest !== undefined) this.destroy();
-    else if (this.#socket.isPaused()) this.#socket.resume();
+    else if (this.socket.isPaused()) this.socket.resume();
     events.ended(trailer);
   }
 

@@ -2,9 +2,10 @@
 import type { Clock } from '../../../core/clock.ts';
 import type { Connections, Endpoint } from '../../../upstream/endpoint.ts';
 import type { UpstreamPolicy } from '../../../upstream/policy.ts';
-import { dial, type DialDeps } from '../../dial.ts';
+import { dialWith } from '../../dial.ts';
 import type { FailureKind } from '../../exchange.ts';
 import { InstanceConnection } from './instance-connection.ts';
+import type { PoolDeps } from './lane-deps.ts';
 
 export interface PoolEvents {
   connected(connection: InstanceConnection): void;
@@ -15,7 +16,7 @@ export interface PoolEvents {
 const keepAliveMarginMs = 1000;
 
 export class InstancePool implements Connections {
-  readonly #deps: DialDeps;
+  readonly #deps: PoolDeps;
   readonly #clock: Clock;
   readonly #endpoint: Endpoint;
   readonly #policy: UpstreamPolicy;
@@ -23,7 +24,7 @@ export class InstancePool implements Connections {
   readonly #all = new Set<InstanceConnection>();
   #phase: 'open' | 'retired' = 'open';
 
-  constructor(deps: DialDeps, endpoint: Endpoint, policy: UpstreamPolicy) {
+  constructor(deps: PoolDeps, endpoint: Endpoint, policy: UpstreamPolicy) {
     this.#deps = deps;
     this.#clock = deps.clock;
     this.#endpoint = endpoint;
@@ -31,8 +32,7 @@ export class InstancePool implements Connections {
   }
 
   /** An idle connection, which may have been closed by the instance just now. */
-  takeIdle(): InstanceConnection | undefined {
-    const nowMs = this.#clock.nowMs();
+  takeIdle(nowMs: number): InstanceConnection | undefined {
     for (let connection = this.#idle.pop(); connection; connection = this.#idle.pop()) {
       if (connection.usable && !this.#isTooOld(connection, nowMs)) return connection;
       connection.destroy();
@@ -44,12 +44,13 @@ export class InstancePool implements Connections {
   connect(events: PoolEvents): () => void {
     const { instance } = this.#endpoint;
     const address = { host: instance.host, port: instance.port };
-    return dial(
+    const connection = new InstanceConnection(this.#deps);
+    return dialWith(
+      connection.socket,
       this.#deps,
       { address, timeoutMs: this.#policy.connectTimeoutMs },
       {
-        connected: (socket) => {
-          const connection = new InstanceConnection(socket);
+        connected: () => {
           this.#all.add(connection);
           connection.onClose(() => this.#forget(connection));
           events.connected(connection);

@@ -1,14 +1,14 @@
 // The fast lane's connection pools of all endpoints in use; each lives as long as its endpoint.
 import type { Endpoint } from '../../../upstream/endpoint.ts';
 import type { UpstreamPolicy } from '../../../upstream/policy.ts';
-import type { DialDeps } from '../../dial.ts';
 import { InstancePool } from './instance-pool.ts';
+import type { PoolDeps } from './lane-deps.ts';
 
 export class InstancePools {
-  readonly #deps: DialDeps;
+  readonly #deps: PoolDeps;
   readonly #pools = new Map<Endpoint, InstancePool>();
 
-  constructor(deps: DialDeps) {
+  constructor(deps: PoolDeps) {
     this.#deps = deps;
   }
 

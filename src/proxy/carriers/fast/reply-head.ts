@@ -1,53 +1,68 @@
 // Reads the heads of replies strictly: what is not plain HTTP/1.x is a bad response.
-import { lengthsOf } from '../../field-names.ts';
-import { endOfHead, readLength, splitFields } from './head-text.ts';
+import { STATUS_CODES } from 'node:http';
+import {
+  afterSpace,
+  beforeSpace,
+  colon,
+  cr,
+  endOfAscii,
+  endOfText,
+  endOfToken,
+  lf,
+  readNumber,
+  space,
+  startsWith,
+  TokenTable,
+} from './head-bytes.ts';
+import { LineCuts, splitFields } from './head-text.ts';
 
 /** As on the general lane; more is a bad response. */
 const headBytesMax = 65_536;
 
-export interface CanonicalReply {
+/** The fields that are looked at. What is not among them is passed on as it is. */
+const telling = new TokenTable([
+  ...(['content-length', 'transfer-encoding', 'connection', 'keep-alive'] as const),
+  ...(['outrigger-error', 'outrigger-retryable'] as const),
+  ...(['http2-settings', 'te', 'trailer', 'upgrade', 'proxy-authenticate'] as const),
+  ...(['proxy-authentication-info', 'proxy-authorization', 'proxy-connection'] as const),
+]);
+
+const connectionOptions = new TokenTable(['close', 'keep-alive'] as const);
+const codings = new TokenTable(['chunked'] as const);
+
+export class CanonicalReply {
   readonly status: number;
-  readonly message: string;
-  /** Names and values in turn, one character a byte. */
-  readonly rawHeaders: readonly string[];
+  /** The status and the instance's own words, unless they could not be written as they are; with the line's end. */
+  readonly statusText: string;
   /** The body's length, `chunked`, or `close` when it ends with the connection (RFC 9112 §6.3). */
   readonly body: number | 'chunked' | 'close';
   /** The connection can carry another request after this reply. */
   readonly keepAlive: boolean;
   /** For how long the instance says that it keeps an idle connection; Infinity when it does not say. */
   readonly keepAliveMs: number;
+  /** Lines of fields that can be passed on as they are; undefined when fields must be looked at one by one. */
+  readonly passing: string | undefined;
   /** Where the head ends in the bytes. */
   readonly end: number;
-}
+  readonly #fields: string;
 
-/** Interim replies before the answer have a head of their own. */
-const pattern =
-  /^HTTP\/1\.([01]) ([1-9]\d\d)(?: ([\t\x20-\x7e\x80-\xff]*))?\r\n((?:[!#$%&'*+\-.^_`|~0-9A-Za-z]+:[\t\x20-\x7e\x80-\xff]*\r\n)*)\r\n$/;
+  constructor(found: ReplyReader, text: string, headOnly: boolean) {
+    this.status = found.status;
+    this.statusText = found.hasPlainWords
+      ? text.slice(statusFrom, found.fieldsFrom)
+      : `${found.status} ${STATUS_CODES[found.status] ?? ''}\r\n`;
+    this.body = hasNoBody(found.status, headOnly) ? 0 : found.body;
+    this.keepAlive = this.body !== 'close' && (found.isVersion11 ? !found.closes : found.stays);
+    this.keepAliveMs = found.keepAliveMs;
+    this.#fields = text.slice(found.fieldsFrom, -2);
+    this.passing = found.isPassing ? found.cuts.apply(text, found.fieldsFrom, 0) : undefined;
+    this.end = text.length;
+  }
 
-/** The reply whose head begins the bytes; `headOnly`: the request was HEAD. */
-export function readReply(bytes: Buffer, headOnly: boolean): CanonicalReply | 'incomplete' | 'bad' {
-  const end = endOfHead(bytes, 0);
-  if ((end === -1 ? bytes.length : end) > headBytesMax) return 'bad';
-  if (end === -1) return 'incomplete';
-  const match = pattern.exec(bytes.toString('latin1', 0, end));
-  if (match === null) return 'bad';
-  const [, minor, digits, message = '', fields = ''] = match;
-  const status = Number(digits);
-  const rawHeaders = splitFields(fields);
-  const found = readFields(rawHeaders);
-  const framed = found === undefined ? 'bad' : bodyOf(found.length, found.encoding);
-  if (found === undefined || framed === 'bad') return 'bad';
-  const body = hasNoBody(status, headOnly) ? 0 : framed;
-  const keepAlive = body !== 'close' && (minor === '1' ? !found.close : found.stays);
-  return { status, message, rawHeaders, body, keepAlive, keepAliveMs: found.keepAliveMs, end };
-}
-
-/** Undefined when they contradict each other. */
-function readFields(rawHeaders: readonly string[]): Found | undefined {
-  const found = new Found();
-  for (let index = 0; index < rawHeaders.length; index += 2)
-    if (!found.note(rawHeaders[index] ?? '', rawHeaders[index + 1] ?? '')) return undefined;
-  return found;
+  /** Names and values of all fields in turn, one character a byte. */
+  get rawHeaders(): readonly string[] {
+    return splitFields(this.#fields);
+  }
 }
 
 /** RFC 9110 §6.4.1. */
@@ -55,50 +70,118 @@ function hasNoBody(status: number, headOnly: boolean): boolean {
   return headOnly || status < 200 || status === 204 || status === 304;
 }
 
-/** What the fields say about the reply's end and the connection's. */
-class Found {
-  length: string | undefined;
-  encoding: string | undefined;
-  close = false;
+/** Behind `HTTP/1.1 `. */
+const statusFrom = 9;
+
+/** Reads one head after another, and remembers of each what it has found until the next one. */
+export class ReplyReader {
+  status = 0;
+  isVersion11 = false;
+  /** Words there are, and of ASCII alone. */
+  hasPlainWords = false;
+  fieldsFrom = 0;
+  /** -1: there is no Content-Length. */
+  length = -1;
+  isChunked = false;
+  closes = false;
   stays = false;
   keepAliveMs = Infinity;
+  isPassing = true;
+  readonly cuts = new LineCuts();
 
-  /** False for what must not be there twice. */
-  note(name: string, value: string): boolean {
-    if (!isTelling(name)) return true;
-    switch (name.toLowerCase()) {
+  /** The reply whose head begins the bytes; `headOnly`: the request was HEAD. */
+  read(bytes: Buffer, headOnly: boolean): CanonicalReply | 'incomplete' | 'bad' {
+    this.#clear();
+    const isLine = this.#readLine(bytes);
+    const end = isLine ? this.#readFields(bytes, this.fieldsFrom) : -1;
+    // Framed in two ways is not framed.
+    if (end > headBytesMax || (this.isChunked && this.length !== -1)) return 'bad';
+    if (end !== -1) return new CanonicalReply(this, bytes.toString('latin1', 0, end), headOnly);
+    return bytes.length <= headBytesMax && bytes.indexOf('\r\n\r\n') === -1 ? 'incomplete' : 'bad';
+  }
+
+  get body(): CanonicalReply['body'] {
+    if (this.isChunked) return 'chunked';
+    return this.length === -1 ? 'close' : this.length;
+  }
+
+  #clear(): void {
+    this.length = -1;
+    this.isChunked = this.closes = this.stays = false;
+    this.keepAliveMs = Infinity;
+    this.isPassing = true;
+    this.cuts.clear();
+  }
+
+  /** `HTTP/1.1 200 OK`, where the words and the space before them may be missing. */
+  #readLine(bytes: Buffer): boolean {
+    this.isVersion11 = startsWith(bytes, 0, 'HTTP/1.1 ');
+    if (!this.isVersion11 && !startsWith(bytes, 0, 'HTTP/1.0 ')) return false;
+    const statusTo = statusFrom + 3;
+    this.status = readNumber(bytes, statusFrom, Math.min(statusTo, bytes.length));
+    if (this.status < 100) return false;
+    const end = bytes[statusTo] === space ? endOfText(bytes, statusTo) : statusTo;
+    this.hasPlainWords = end > statusTo && endOfAscii(bytes, statusTo) === end;
+    this.fieldsFrom = end + 2;
+    return bytes[end] === cr && bytes[end + 1] === lf;
+  }
+
+  /** Where the head ends, behind its empty line; -1 when it is not complete or not sound. */
+  #readFields(bytes: Buffer, from: number): number {
+    let at = from;
+    while (bytes[at] !== cr) {
+      const nameEnd = endOfToken(bytes, at);
+      if (nameEnd === at || bytes[nameEnd] !== colon) return -1;
+      const end = endOfText(bytes, nameEnd + 1);
+      if (bytes[end] !== cr || bytes[end + 1] !== lf) return -1;
+      if (!this.#note(bytes, at, nameEnd, end)) return -1;
+      at = end + 2;
+    }
+    return bytes[at + 1] === lf ? at + 2 : -1;
+  }
+
+  /** False when the field in the line from `from` to `to` must not be there, or not twice. */
+  #note(bytes: Buffer, from: number, nameEnd: number, to: number): boolean {
+    const name = telling.find(bytes, from, nameEnd);
+    if (name === undefined) return true;
+    const valueFrom = afterSpace(bytes, nameEnd + 1, to);
+    const valueTo = beforeSpace(bytes, valueFrom, to);
+    switch (name) {
       case 'content-length':
-        if (this.length !== undefined) return false;
-        this.length = value;
-        return true;
+        if (this.length !== -1) return false;
+        this.length = readNumber(bytes, valueFrom, valueTo);
+        return this.length !== -1;
       case 'transfer-encoding':
-        if (this.encoding !== undefined) return false;
-        this.encoding = value.toLowerCase();
-        return true;
+        if (this.isChunked) return false;
+        this.isChunked = codings.find(bytes, valueFrom, valueTo) !== undefined;
+        this.isPassing &&= this.cuts.add(from, to + 2);
+        return this.isChunked;
       case 'connection':
-        this.close ||= /(?:^|,)[ \t]*close[ \t]*(?:,|$)/i.test(value);
-        this.stays ||= /(?:^|,)[ \t]*keep-alive[ \t]*(?:,|$)/i.test(value);
+        this.#noteConnection(bytes, valueFrom, valueTo);
+        this.isPassing &&= this.cuts.add(from, to + 2);
         return true;
       case 'keep-alive': {
+        const value = bytes.toString('latin1', valueFrom, valueTo);
         const seconds = /(?:^|[, ])timeout=(\d{1,6})/.exec(value)?.[1];
         if (seconds !== undefined) this.keepAliveMs = Number(seconds) * 1000;
+        this.isPassing &&= this.cuts.add(from, to + 2);
         return true;
       }
       default:
+        this.isPassing = false;
         return true;
     }
   }
-}
 
-/** By their lengths: most other fields need no further look. */
-const isTelling = lengthsOf(['content-length', 'transfer-encoding', 'connection', 'keep-alive']);
-
-function bodyOf(
-  length: string | undefined,
-  encoding: string | undefined,
-): CanonicalReply['body'] | 'bad' {
-  // Framed in two ways is not framed.
-  if (encoding !== undefined)
-    return encoding === 'chunked' && length === undefined ? 'chunked' : 'bad';
-  return length === undefined ? 'close' : (readLength(length) ?? 'bad');
+  /** Options that name other fields are for those who look at fields one by one. */
+  #noteConnection(bytes: Buffer, from: number, to: number): void {
+    const option = connectionOptions.find(bytes, from, to);
+    this.closes ||= option === 'close';
+    this.stays ||= option === 'keep-alive';
+    if (option !== undefined) return;
+    const value = bytes.toString('latin1', from, to);
+    this.closes ||= /(?:^|,)[ \t]*close[ \t]*(?:,|$)/i.test(value);
+    this.stays ||= /(?:^|,)[ \t]*keep-alive[ \t]*(?:,|$)/i.test(value);
+    this.isPassing = false;
+  }
 }

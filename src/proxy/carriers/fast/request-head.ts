@@ -1,119 +1,187 @@
 // Reads the heads of requests that leave no doubt; all others are the general carrier's, whose parser is llhttp.
-import { parseAuthority } from '../../authority.ts';
-import { lengthsOf } from '../../field-names.ts';
-import { endOfHead, readLength, splitFields } from './head-text.ts';
+import {
+  afterSpace,
+  beforeSpace,
+  colon,
+  cr,
+  endOfAscii,
+  endOfTarget,
+  endOfToken,
+  lf,
+  readNumber,
+  startsWith,
+  TokenTable,
+} from './head-bytes.ts';
+import { LineCuts, splitFields } from './head-text.ts';
 
 /** A longer one is not for the fast lane. */
 const headBytesMax = 16_384;
 
+/** Methods that both parsers know and that neither frame nor answer differently. */
+const methods = ['GET', 'POST', 'PUT', 'DELETE', 'PATCH', 'HEAD', 'OPTIONS'] as const;
+
+const version = ' HTTP/1.1\r\n';
+
+/** Values are added to these, or others are left out when they are there: not by whole lines. */
+const edited = [
+  ...(['via', 'x-forwarded-for', 'x-forwarded-host', 'x-forwarded-proto'] as const),
+  ...(['outrigger-service', 'dapr-app-id'] as const),
+] as const;
+
+/** They change how a message is framed, answered or passed on, beyond what the fast lane knows. */
+const doubtful = [
+  ...(['expect', 'http2-settings', 'keep-alive', 'te', 'trailer', 'upgrade'] as const),
+  ...(['proxy-authenticate', 'proxy-authorization', 'proxy-connection'] as const),
+] as const;
+
+/** The fields that are looked at. What is not among them is passed on as it is. */
+const telling = new TokenTable([
+  ...(['host', 'connection', 'content-length', 'transfer-encoding'] as const),
+  ...(['traceparent', 'idempotency-key'] as const),
+  ...edited,
+  ...doubtful,
+]);
+
+const isDoubtful: ReadonlySet<string> = new Set(doubtful);
+
+const connectionOptions = new TokenTable(['close', 'keep-alive'] as const);
+const codings = new TokenTable(['chunked'] as const);
+
 /** A request of the canonical subset: HTTP/1.1, a path as its target, one Host, framed in one plain way. */
-export interface CanonicalRequest {
+export class CanonicalRequest {
   readonly method: string;
   /** Begins with `/`. */
   readonly target: string;
-  /** Names and values in turn. */
-  readonly rawHeaders: readonly string[];
   readonly host: string;
   /** The body's length, or `chunked`; 0 for none. */
   readonly body: number | 'chunked';
   /** The client ends the connection after the reply. */
   readonly close: boolean;
+  /** The client has sent `traceparent`. */
+  readonly isTraced: boolean;
+  readonly isIdempotent: boolean;
+  /** Lines of fields that can be passed on as they are; undefined when fields must be looked at one by one. */
+  readonly passing: string | undefined;
   /** Where the head ends in the bytes. */
   readonly end: number;
-}
+  readonly #fields: string;
 
-/**
- * Methods that both parsers know and that neither frame nor answer differently. The target has visible ASCII without `#`; a
- * value has no control, no byte beyond ASCII and, like a name, no folding.
- */
-const pattern =
-  /^(GET|HEAD|POST|PUT|DELETE|PATCH|OPTIONS) (\/[\x21\x22\x24-\x7e]*) HTTP\/1\.1\r\n((?:[!#$%&'*+\-.^_`|~0-9A-Za-z]+:[\t\x20-\x7e]*\r\n)+)\r\n$/;
+  constructor(found: RequestReader, text: string, from: number, end: number) {
+    const fieldsFrom = found.fieldsFrom - from;
+    this.method = found.method;
+    this.target = text.slice(found.method.length + 1, fieldsFrom - version.length);
+    this.host = text.slice(found.hostFrom - from, found.hostTo - from);
+    this.body = found.isChunked ? 'chunked' : Math.max(0, found.length);
+    this.close = found.connection === 'close';
+    this.isTraced = found.isTraced;
+    this.isIdempotent = found.isIdempotent;
+    this.#fields = text.slice(fieldsFrom, -2);
+    this.passing = found.isPassing ? found.cuts.apply(text, fieldsFrom, from) : undefined;
+    this.end = end;
+  }
 
-/** Fields that change how a message is framed, answered or passed on, beyond what the fast lane knows. */
-const doubtful: ReadonlySet<string> = new Set([
-  'expect',
-  'http2-settings',
-  'keep-alive',
-  'proxy-authenticate',
-  'proxy-authorization',
-  'proxy-connection',
-  'te',
-  'trailer',
-  'upgrade',
-]);
-
-/** By their lengths: most other fields need no further look. */
-const isTelling = lengthsOf([
-  ...doubtful,
-  ...['host', 'content-length', 'transfer-encoding', 'connection'],
-]);
-
-/** The request whose head begins at `from`; `doubtful` for everything that is not plainly canonical or not complete. */
-export function readRequest(bytes: Buffer, from: number): CanonicalRequest | 'doubtful' {
-  const end = endOfHead(bytes, from);
-  if (end === -1 || end - from > headBytesMax) return 'doubtful';
-  const match = pattern.exec(bytes.toString('latin1', from, end));
-  if (match === null) return 'doubtful';
-  const [, method = '', target = '', fields = ''] = match;
-  const rawHeaders = splitFields(fields);
-  const found = readFields(rawHeaders);
-  const body = found === undefined ? 'doubtful' : bodyOf(found.length, found.encoding);
-  if (found?.host === undefined || body === 'doubtful') return 'doubtful';
-  const close = found.connection?.length === 'close'.length;
-  return { method, target, rawHeaders, host: found.host, body, close, end };
-}
-
-/** Undefined when a field leaves a doubt. */
-function readFields(rawHeaders: readonly string[]): Found | undefined {
-  const found = new Found();
-  for (let index = 0; index < rawHeaders.length; index += 2)
-    if (!found.note(rawHeaders[index] ?? '', rawHeaders[index + 1] ?? '')) return undefined;
-  const { host, connection } = found;
-  if (host === undefined || parseAuthority(host) === undefined) return undefined;
-  const isPlain = connection === undefined || /^(?:keep-alive|close)$/i.test(connection);
-  return isPlain ? found : undefined;
-}
-
-/** The fields that say who is called and where the message ends, each at most once. */
-class Found {
-  host: string | undefined;
-  length: string | undefined;
-  encoding: string | undefined;
-  connection: string | undefined;
-
-  /** False when the field leaves a doubt. */
-  note(name: string, value: string): boolean {
-    if (!isTelling(name)) return true;
-    const lower = name.toLowerCase();
-    switch (lower) {
-      case 'host':
-        if (this.host !== undefined) return false;
-        this.host = value;
-        return true;
-      case 'content-length':
-        if (this.length !== undefined) return false;
-        this.length = value;
-        return true;
-      case 'transfer-encoding':
-        if (this.encoding !== undefined) return false;
-        this.encoding = value;
-        return true;
-      case 'connection':
-        if (this.connection !== undefined) return false;
-        this.connection = value;
-        return true;
-      default:
-        return !doubtful.has(lower);
-    }
+  /** Names and values of all fields in turn. */
+  get rawHeaders(): readonly string[] {
+    return splitFields(this.#fields);
   }
 }
 
-function bodyOf(
-  length: string | undefined,
-  encoding: string | undefined,
-): CanonicalRequest['body'] | 'doubtful' {
-  if (encoding !== undefined)
-    return encoding === 'chunked' && length === undefined ? 'chunked' : 'doubtful';
-  if (length === undefined) return 0;
-  return readLength(length) ?? 'doubtful';
+/** Reads one head after another, and remembers of each what it has found until the next one. */
+export class RequestReader {
+  method = '';
+  fieldsFrom = 0;
+  hostFrom = 0;
+  hostTo = 0;
+  /** -1: there is no Content-Length. */
+  length = -1;
+  isChunked = false;
+  connection: 'close' | 'keep-alive' | undefined;
+  isTraced = false;
+  isIdempotent = false;
+  isPassing = true;
+  readonly cuts = new LineCuts();
+
+  /** The request whose head begins at `from`; `doubtful` for all that is not plainly canonical or not complete. */
+  read(bytes: Buffer, from: number): CanonicalRequest | 'doubtful' {
+    this.#clear();
+    const isLine = this.#readLine(bytes, from);
+    const end = isLine ? this.#readFields(bytes, this.fieldsFrom) : -1;
+    if (end === -1 || end - from > headBytesMax) return 'doubtful';
+    if (this.hostTo === this.hostFrom || (this.isChunked && this.length !== -1)) return 'doubtful';
+    return new CanonicalRequest(this, bytes.toString('latin1', from, end), from, end);
+  }
+
+  #clear(): void {
+    this.method = '';
+    this.hostFrom = this.hostTo = 0;
+    this.length = -1;
+    this.isChunked = this.isTraced = this.isIdempotent = false;
+    this.isPassing = true;
+    this.connection = undefined;
+    this.cuts.clear();
+  }
+
+  #readLine(bytes: Buffer, from: number): boolean {
+    for (const method of methods) if (startsWith(bytes, from, method)) this.method = method;
+    const at = from + this.method.length;
+    if (this.method === '' || !startsWith(bytes, at, ' /')) return false;
+    const end = endOfTarget(bytes, at + 1);
+    this.fieldsFrom = end + version.length;
+    return startsWith(bytes, end, version);
+  }
+
+  /** Where the head ends, behind its empty line; -1 when it leaves a doubt. */
+  #readFields(bytes: Buffer, from: number): number {
+    let at = from;
+    while (bytes[at] !== cr) {
+      const nameEnd = endOfToken(bytes, at);
+      if (nameEnd === at || bytes[nameEnd] !== colon) return -1;
+      const end = endOfAscii(bytes, nameEnd + 1);
+      if (bytes[end] !== cr || bytes[end + 1] !== lf) return -1;
+      if (!this.#note(bytes, at, nameEnd, end)) return -1;
+      at = end + 2;
+    }
+    return bytes[at + 1] === lf ? at + 2 : -1;
+  }
+
+  /** False when the field in the line from `from` to `to` leaves a doubt. */
+  #note(bytes: Buffer, from: number, nameEnd: number, to: number): boolean {
+    const name = telling.find(bytes, from, nameEnd);
+    if (name === undefined) return true;
+    const valueFrom = afterSpace(bytes, nameEnd + 1, to);
+    const valueTo = beforeSpace(bytes, valueFrom, to);
+    switch (name) {
+      case 'host':
+        if (this.hostTo !== 0) return false;
+        this.hostFrom = valueFrom;
+        this.hostTo = valueTo;
+        this.cuts.add(from, to + 2);
+        return true;
+      case 'connection':
+        if (this.connection !== undefined) return false;
+        this.connection = connectionOptions.find(bytes, valueFrom, valueTo);
+        this.cuts.add(from, to + 2);
+        return this.connection !== undefined;
+      case 'content-length':
+        if (this.length !== -1) return false;
+        this.length = readNumber(bytes, valueFrom, valueTo);
+        return this.length !== -1;
+      case 'transfer-encoding':
+        if (this.isChunked) return false;
+        this.isChunked = codings.find(bytes, valueFrom, valueTo) !== undefined;
+        this.cuts.add(from, to + 2);
+        return this.isChunked;
+      case 'traceparent':
+        // More than one is for those who look at fields one by one.
+        this.isPassing &&= !this.isTraced;
+        this.isTraced = true;
+        return true;
+      case 'idempotency-key':
+        this.isIdempotent = true;
+        return true;
+      default:
+        this.isPassing = false;
+        return !isDoubtful.has(name);
+    }
+  }
 }
