@@ -36,7 +36,7 @@ import {
   type Subject,
 } from './proxies/report.ts';
 import { traefik } from './proxies/traefik.ts';
-import { measure, smallGet, workloads, type Workload } from './proxies/workloads.ts';
+import { measure, smallGet, workloadNamed, workloads } from './proxies/workloads.ts';
 
 const proxies = [
   haproxy,
@@ -150,14 +150,6 @@ function save(
     const title = `CPU time of one small proxied GET, µs (64 connections, one core)`;
     writeFileSync(files.svg, plot(rowsOf(plotted, subjects), title));
   }
-}
-
-function workloadNamed(name: string): Workload {
-  const workload = workloads.get(name);
-  if (workload === undefined) {
-    throw new Error(`no workload "${name}"; there are ${[...workloads.keys()].join(', ')}`);
-  }
-  return workload;
 }
 
 function machine(): string {

@@ -74,6 +74,15 @@ export async function startServer(
   throw new Error(`it does not start: ${errors()}`);
 }
 
+/** Asks a server that was started here to end, and waits until it has. */
+export async function stopServer(pid: number): Promise<void> {
+  const child = [...running].find((one) => one.pid === pid);
+  if (child === undefined) return;
+  const exited = once(child, 'exit');
+  child.kill('SIGTERM');
+  await exited;
+}
+
 /** Ends every process that was started here and still runs. */
 export function killAll(): void {
   for (const child of running) child.kill('SIGKILL');

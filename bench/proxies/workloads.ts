@@ -52,6 +52,15 @@ export const workloads: ReadonlyMap<string, Workload> = new Map([
   ['rate-1000', { title: '1,000 small GETs a second', connections: 64, load: { ratePerS: 1000 } }],
 ]);
 
+/** Throws for a name that is none. */
+export function workloadNamed(name: string): Workload {
+  const workload = workloads.get(name);
+  if (workload === undefined) {
+    throw new Error(`no workload "${name}"; there are ${[...workloads.keys()].join(', ')}`);
+  }
+  return workload;
+}
+
 /** Percentiles need more requests than CPU time does. */
 const rateFactor = 2;
 const marginMs = 15_000;
