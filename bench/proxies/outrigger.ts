@@ -17,8 +17,8 @@ export const outriggerGeneral: Proxy = {
 };
 
 /** The command line of an agent that only proxies. */
-export function agentCommand(registry: string, port: number): string[] {
-  const addresses = ['--listen', `127.0.0.1:${port}`, '--admin', '127.0.0.1:0'];
+export function agentCommand(registry: string, port: number, adminPort = 0): string[] {
+  const addresses = ['--listen', `127.0.0.1:${port}`, '--admin', `127.0.0.1:${adminPort}`];
   const flags = ['--state-dir', 'none', '--log-level', 'error'];
   return [process.execPath, program, 'run', '--registry', registry, ...addresses, ...flags];
 }

@@ -1,7 +1,7 @@
 // Processes pinned to one CPU each, and what the operating system says of their CPU time and memory.
 import { spawn, type ChildProcess, type ChildProcessByStdio } from 'node:child_process';
 import { once } from 'node:events';
-import { readdirSync, readFileSync } from 'node:fs';
+import { readdirSync, readFileSync, readlinkSync } from 'node:fs';
 import { get } from 'node:http';
 import { createServer, type AddressInfo } from 'node:net';
 import type { Readable } from 'node:stream';
@@ -125,6 +125,14 @@ export function residentMb(pid: number): number {
   return kb.reduce((sum, one) => sum + Number(one ?? 0), 0) / 1024;
 }
 
+/** Open descriptors of a process, and how many of them are sockets. */
+export function descriptors(pid: number): { readonly all: number; readonly sockets: number } {
+  const folder = `/proc/${pid}/fd`;
+  const targets = readdirSync(folder).map((name) => linkOf(`${folder}/${name}`));
+  const open = targets.filter((target) => target !== '');
+  return { all: open.length, sockets: open.filter((one) => one.startsWith('socket:')).length };
+}
+
 /** Ports on 127.0.0.1 that were free just now. */
 export async function freePorts(count: number): Promise<number[]> {
   const servers = Array.from({ length: count }, () => createServer().listen(0, '127.0.0.1'));
@@ -158,6 +166,15 @@ function tree(pid: number): number[] {
     read(`/proc/${pid}/task/${thread}/children`).split(' ').filter(Boolean).map(Number),
   );
   return [pid, ...children.flatMap(tree)];
+}
+
+/** Empty when the descriptor has been closed meanwhile. */
+function linkOf(path: string): string {
+  try {
+    return readlinkSync(path);
+  } catch {
+    return '';
+  }
 }
 
 /** Empty when the thread has ended meanwhile. */

@@ -18,8 +18,9 @@ export type Figures = Record<(typeof figures)[number], number>;
 export interface Workload {
   readonly title: string;
   readonly connections: number;
-  /** As many as can be answered, as wrk.lua names them; or small GETs at a constant rate. */
-  readonly load: { readonly kind: string } | { readonly ratePerS: number };
+  /** As many as can be answered, as wrk.lua names them, after a mean delay if there is one; or small GETs at a constant rate. */
+  readonly load:
+    { readonly kind: string; readonly delayMs?: number } | { readonly ratePerS: number };
   /** Requests are counted by the bytes of their replies: few of them are whole when the run ends. */
   readonly replyBytes?: number;
 }
@@ -86,7 +87,7 @@ export async function measure(
   const before = cpuTime(pid);
   const loaded =
     'kind' in load
-      ? await saturate(port, { connections, kind: load.kind, seconds })
+      ? await saturate(port, { connections, ...load, seconds })
       : await keepRate(port, { connections, ...load, seconds: seconds * rateFactor });
   const after = cpuTime(pid);
   const count = replyBytes === undefined ? loaded.requests : loaded.bytes / replyBytes;
@@ -106,12 +107,18 @@ export async function measure(
 
 async function saturate(
   port: number,
-  load: { readonly connections: number; readonly kind: string; readonly seconds: number },
+  load: {
+    readonly connections: number;
+    readonly kind: string;
+    readonly delayMs?: number;
+    readonly seconds: number;
+  },
 ): Promise<Loaded> {
   const flags = ['-t', '1', '-c', String(load.connections), '-d', `${load.seconds}s`];
   const command = ['wrk', ...flags, '-s', wrkScript, `http://127.0.0.1:${port}`];
   const timeoutMs = load.seconds * 1000 + marginMs;
-  const text = await runPinned(loadCpu, command, { env: { KIND: load.kind }, timeoutMs });
+  const env = { KIND: load.kind, DELAY_MS: String(load.delayMs ?? 0) };
+  const text = await runPinned(loadCpu, command, { env, timeoutMs });
   return lastLine(text);
 }
 

@@ -1,0 +1,104 @@
+// When an instance's lease was renewed, as its registry shows it: not what the agent believes.
+import { readdirSync, statSync } from 'node:fs';
+import { join } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
+import type { RedisServer } from '../../test/servers/redis.ts';
+
+/** The moment of the latest renewal in ms since 1970, or undefined when the registry has no living record. */
+export type LastRenewal = () => Promise<number | undefined>;
+
+/** Of the only instance of a service in a file: registry. */
+export function renewalInDirectory(directory: string, service: string, ttlMs: number): LastRenewal {
+  const folder = join(directory, 'hb', service);
+  return async () => {
+    try {
+      const [name = ''] = readdirSync(folder);
+      return ifAlive(statSync(join(folder, name)).mtimeMs, ttlMs);
+    } catch {
+      return undefined;
+    }
+  };
+}
+
+/** Of the only instance of a service in Redis, where the end of its lease is kept. */
+export function renewalInRedis(redis: RedisServer, service: string, ttlMs: number): LastRenewal {
+  return async () => {
+    const answer = await redis.command('ZRANGE', `sd:{${service}}:x`, '0', '0', 'WITHSCORES');
+    // Pairs are nested or not, as the version of the protocol has it.
+    const [, end] = (answer as unknown[]).flat();
+    return end === undefined ? undefined : ifAlive(Number(end) - ttlMs, ttlMs);
+  };
+}
+
+function ifAlive(atMs: number, ttlMs: number): number | undefined {
+  return Date.now() - atMs > ttlMs ? undefined : atMs;
+}
+
+export interface Renewals {
+  readonly seen: number;
+  /** Renewals that came more than one heartbeat too late, or not at all. */
+  readonly missed: number;
+  readonly longestMs: number;
+  /** How often the registry had the record no more. */
+  readonly losses: number;
+}
+
+/** Looks several times a heartbeat until `stop`. */
+export class RenewalWatch {
+  readonly #last: LastRenewal;
+  readonly #heartbeatMs: number;
+  readonly #stopping = new AbortController();
+  #watching: Promise<void> = Promise.resolve();
+  #renewedMs = NaN;
+  #figures = { seen: 0, missed: 0, longestMs: 0, losses: 0 };
+
+  constructor(last: LastRenewal, { heartbeatMs }: { readonly heartbeatMs: number }) {
+    this.#last = last;
+    this.#heartbeatMs = heartbeatMs;
+  }
+
+  get figures(): Renewals {
+    return { ...this.#figures };
+  }
+
+  /** Resolves when the instance is registered; what comes then is counted. */
+  async start(): Promise<void> {
+    let renewedMs: number | undefined;
+    while (renewedMs === undefined) {
+      renewedMs = await this.#last();
+      await sleep(20);
+    }
+    this.#renewedMs = renewedMs;
+    this.#watching = this.#watch();
+  }
+
+  async stop(): Promise<Renewals> {
+    this.#stopping.abort();
+    await this.#watching;
+    // One that is overdue now will not be seen any more.
+    this.#passed(Date.now());
+    return this.figures;
+  }
+
+  async #watch(): Promise<void> {
+    let isThere = true;
+    while (!this.#stopping.signal.aborted) {
+      const renewedMs = await this.#last();
+      if (isThere && renewedMs === undefined) this.#figures.losses++;
+      isThere = renewedMs !== undefined;
+      if (renewedMs !== undefined && renewedMs !== this.#renewedMs) {
+        this.#figures.seen++;
+        this.#passed(renewedMs);
+        this.#renewedMs = renewedMs;
+      }
+      await sleep(this.#heartbeatMs / 8);
+    }
+  }
+
+  /** Adds what a time without a renewal, which ends now, means. */
+  #passed(nowMs: number): void {
+    const waitedMs = nowMs - this.#renewedMs;
+    this.#figures.longestMs = Math.max(this.#figures.longestMs, waitedMs);
+    this.#figures.missed += Math.max(0, Math.floor(waitedMs / this.#heartbeatMs) - 1);
+  }
+}
