@@ -1,7 +1,7 @@
 // Proxies side by side: the same load and the same instances behind each of them, in turn, on the same CPU.
 //
 //   npm run bench [-- --workload small-64,mixed|all] [-- --rounds N] [-- --seconds N] [-- --instances N] [-- --proxy haproxy,outrigger]
-//                 [-- --json FILE] [-- --svg FILE] [-- --install]
+//                 [-- --node 20,22,24,26] [-- --json FILE] [-- --svg FILE] [-- --install]
 //
 // Linux with two CPUs or more, wrk, nginx and taskset. What else is not installed is left out, by name.
 import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
@@ -14,8 +14,8 @@ import { fastify } from './proxies/fastify.ts';
 import { haproxy } from './proxies/haproxy.ts';
 import { httpProxy } from './proxies/http-proxy.ts';
 import { nginx } from './proxies/nginx.ts';
-import { originCommand } from './proxies/origin.ts';
-import { outrigger, outriggerGeneral } from './proxies/outrigger.ts';
+import { echoCommand, originCommand } from './proxies/origin.ts';
+import { outrigger, outriggerGeneral, outriggerOn } from './proxies/outrigger.ts';
 import { plot } from './proxies/plot.ts';
 import {
   freePorts,
@@ -66,7 +66,10 @@ interface Plan {
 async function startAll(plan: Plan, directory: string): Promise<Subject[]> {
   const originPorts = await freePorts(plan.instances);
   const [firstPort = 0] = originPorts;
-  const origin = await startServer(loadCpu, originCommand(directory, originPorts), firstPort);
+  const [echoPort = 0] = await freePorts(1);
+  await startServer(loadCpu, echoCommand(echoPort), echoPort);
+  const command = originCommand(directory, originPorts, echoPort);
+  const origin = await startServer(loadCpu, command, firstPort);
   const subjects = [subject('direct', firstPort, origin)];
   for (const proxy of plan.wanted) {
     const [port = 0] = await freePorts(1);
@@ -94,6 +97,10 @@ async function runAll(subjects: readonly Subject[], plan: Plan): Promise<void> {
     let requests = 0;
     for (let second = 0; second < warmUp.secondsMax && requests < warmUp.requests; second++)
       requests += (await measure(smallGet, one, 1)).perSecond;
+    // What is no plain request is other code.
+    for (const name of plan.names) {
+      if ('script' in workloadNamed(name).load) await measure(workloadNamed(name), one, 1);
+    }
   }
   for (let round = 0; round < plan.rounds; round++) {
     console.error(`round ${round + 1} of ${plan.rounds}, load average ${loadText()}`);
@@ -121,7 +128,7 @@ function print(subjects: readonly Subject[], plan: Plan): void {
     const { title, connections, load } = workloadNamed(name);
     const rows = rowsOf(name, subjects);
     console.log(`\n${name}: ${title}, ${connections} connection${connections === 1 ? '' : 's'}`);
-    console.log('kind' in load ? saturationTable(rows) : latencyTable(rows));
+    console.log('ratePerS' in load ? latencyTable(rows) : saturationTable(rows));
   }
   console.log(`\nresident memory, when started and at the end\n${memoryTable(subjects)}`);
 }
@@ -147,7 +154,7 @@ function save(
     writeFileSync(files.json, `${JSON.stringify(all, null, 2)}\n`);
   }
   if (files.svg !== undefined && plan.names.includes(plotted)) {
-    const title = `CPU time of one small proxied GET, µs (64 connections, one core)`;
+    const title = `CPU time of one small proxied GET in µs, and as a multiple of HAProxy’s`;
     writeFileSync(files.svg, plot(rowsOf(plotted, subjects), title));
   }
 }
@@ -160,10 +167,11 @@ function loadText(): string {
   return (loadavg()[0] ?? NaN).toFixed(1);
 }
 
-function chosen(text: string | undefined): readonly Proxy[] {
-  if (text === undefined) return proxies;
-  const parts = text.toLowerCase().split(',');
-  return proxies.filter(({ name }) => parts.includes(name.toLowerCase()));
+/** All, or those that were named; with versions of Node only HAProxy beside Outrigger on each of them. */
+function chosen(names: string | undefined, versions: readonly string[]): readonly Proxy[] {
+  const parts = names?.toLowerCase().split(',') ?? (versions.length > 0 ? ['haproxy'] : undefined);
+  const named = proxies.filter(({ name }) => parts?.includes(name.toLowerCase()) ?? true);
+  return [...named, ...versions.map(outriggerOn)];
 }
 
 async function main(): Promise<void> {
@@ -174,6 +182,7 @@ async function main(): Promise<void> {
       seconds: { type: 'string', default: '1' },
       instances: { type: 'string', default: '2' },
       proxy: { type: 'string' },
+      node: { type: 'string' },
       json: { type: 'string' },
       svg: { type: 'string' },
       install: { type: 'boolean' },
@@ -181,18 +190,19 @@ async function main(): Promise<void> {
   });
   const names = values.workload === 'all' ? [...workloads.keys()] : values.workload.split(',');
   names.forEach(workloadNamed);
+  const versions = values.node?.split(',') ?? [];
   const plan: Plan = {
     names,
     rounds: Number(values.rounds),
     seconds: Number(values.seconds),
     instances: Number(values.instances),
-    wanted: chosen(values.proxy),
+    wanted: chosen(values.proxy, versions),
   };
   const needed = ['wrk', 'nginx', 'taskset'].filter((name) => findProgram(name) === undefined);
   if (needed.length > 0 || availableParallelism() < 2) {
     throw new Error(`this needs two CPUs and ${needed.join(', ') || 'nothing else'}`);
   }
-  if (values.install === true) install();
+  if (values.install === true) install(versions);
   const directory = mkdtempSync(join(tmpdir(), 'outrigger-bench-'));
   killAllAtExit();
   process.once('exit', () => rmSync(directory, { recursive: true, force: true }));

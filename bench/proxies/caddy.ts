@@ -19,6 +19,9 @@ function configuration({ port, originPorts, directory }: Place): string {
 	admin off
 	auto_https off
 	persist_config off
+	servers {
+		protocols h1 h2c
+	}
 	storage file_system ${directory}
 	log {
 		level ERROR

@@ -22,6 +22,7 @@ function configuration({ port, originPorts }: Place): unknown {
     '@type': `${extension}.network.http_connection_manager.v3.HttpConnectionManager`,
     stat_prefix: 'in',
     use_remote_address: true,
+    upgrade_configs: [{ upgrade_type: 'websocket' }],
     route_config: {
       virtual_hosts: [
         {

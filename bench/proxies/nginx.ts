@@ -37,6 +37,18 @@ ${http}
   return [requireProgram('nginx'), '-p', directory, '-c', file, '-e', 'stderr'];
 }
 
+/** A location that hands upgrades on. Other requests are not to pay for its headers. */
+export function webSocketLocation(path: string, to: string): string {
+  return `location = ${path} {
+proxy_pass http://${to};
+proxy_http_version 1.1;
+proxy_set_header Host $http_host;
+proxy_set_header Upgrade $http_upgrade;
+proxy_set_header Connection upgrade;
+proxy_set_header X-Forwarded-For $proxy_add_x_forwarded_for;
+}`;
+}
+
 function proxying({ port, originPorts }: Place): string {
   return `upstream web {
 ${originPorts.map((origin) => `server 127.0.0.1:${origin};\n`).join('')}
@@ -53,5 +65,6 @@ proxy_set_header Connection "";
 proxy_set_header X-Forwarded-For $proxy_add_x_forwarded_for;
 proxy_max_temp_file_size 0;
 }
+${webSocketLocation('/echo', 'web')}
 }`;
 }

@@ -1,5 +1,6 @@
-// Outrigger itself: as it is, and with all requests on the general lane.
+// Outrigger itself: as it is, with all requests on the general lane, and on other versions of Node.
 import { fileURLToPath } from 'node:url';
+import { byInstall, findNode } from './programs.ts';
 import type { Place, Proxy } from './proxy.ts';
 
 const program = fileURLToPath(new URL('../../bin/outrigger.js', import.meta.url));
@@ -15,6 +16,20 @@ export const outriggerGeneral: Proxy = {
   missing: () => undefined,
   command: (place) => [...command(place), '--no-fast-lane'],
 };
+
+/** Run by another version of Node, such as 22. */
+export function outriggerOn(version: string): Proxy {
+  const missing = `Node ${version} is not installed; ${byInstall}`;
+  return {
+    name: `Outrigger, Node ${version}`,
+    missing: () => (findNode(version) === undefined ? missing : undefined),
+    command: (place) => {
+      const node = findNode(version);
+      if (node === undefined) throw new Error(missing);
+      return [node, ...command(place).slice(1)];
+    },
+  };
+}
 
 /** The command line of an agent that only proxies. */
 export function agentCommand(registry: string, port: number, adminPort = 0): string[] {

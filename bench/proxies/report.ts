@@ -17,16 +17,24 @@ export interface Row {
   /** Medians of the ratios within each round; undefined when the other one is left out. */
   readonly ofHaproxy: Figures | undefined;
   readonly ofDirect: Figures | undefined;
-  /** Median of what the proxy's p99 is above that of no proxy in the same round. */
-  readonly addedP99Ms: number;
+  /** Medians of what the proxy's latencies are above those of no proxy in the same round. */
+  readonly added: Latencies;
+  /** The ratio of these medians to those of HAProxy. */
+  readonly addedOfHaproxy: Latencies;
   readonly samples: readonly Figures[];
 }
+
+const latencies = ['p50Ms', 'p99Ms', 'p999Ms'] as const;
+export type Latencies = Record<(typeof latencies)[number], number>;
 
 export function rowsOf(workload: string, subjects: readonly Subject[]): Row[] {
   const samplesOf = (name: string): readonly Figures[] | undefined =>
     subjects.find((subject) => subject.name === name)?.samples.get(workload);
   const haproxy = samplesOf('HAProxy');
   const direct = samplesOf('direct');
+  const added = (samples: readonly Figures[]): Latencies =>
+    eachLatency((p) => (direct ? median(samples.map((s, n) => s[p] - at(direct, n)[p])) : NaN));
+  const addedByHaproxy = added(haproxy ?? []);
   return subjects.map(({ name, samples: all }) => {
     const samples = all.get(workload) ?? [];
     const ratios = (others: readonly Figures[] | undefined): Figures | undefined =>
@@ -37,7 +45,8 @@ export function rowsOf(workload: string, subjects: readonly Subject[]): Row[] {
       median: eachFigure((figure) => median(samples.map((sample) => sample[figure]))),
       ofHaproxy: ratios(haproxy),
       ofDirect: ratios(direct),
-      addedP99Ms: direct ? median(samples.map((s, n) => s.p99Ms - at(direct, n).p99Ms)) : NaN,
+      added: added(samples),
+      addedOfHaproxy: eachLatency((p) => added(samples)[p] / addedByHaproxy[p]),
       samples,
     };
   });
@@ -59,7 +68,8 @@ export function saturationTable(rows: readonly Row[]): string {
     titles,
     rows.map(({ name, median: own, ofHaproxy, ofDirect }) => [
       name,
-      number(own.cpuUs, 1),
+      // Nothing failed because nothing was sent.
+      Number.isNaN(own.failed) ? 'not carried' : number(own.cpuUs, 1),
       number(own.userUs, 1),
       number(own.systemUs, 1),
       number(ofHaproxy?.cpuUs, 2),
@@ -71,22 +81,23 @@ export function saturationTable(rows: readonly Row[]): string {
   );
 }
 
-/** Requests at a constant rate: how late their replies are. */
+/** Requests at a constant rate: how late their replies are, and how much of that the proxy adds. */
 export function latencyTable(rows: readonly Row[]): string {
-  const titles = ['CPU µs', '× HAProxy', 'p50 ms', '× direct', 'p99 ms', '× HAProxy', '× direct'];
+  const titles = ['p50 ms', 'p99 ms', 'p99.9 ms'].flatMap((p) => [p, 'added', '× HAProxy']);
   return table(
-    [...titles, 'added', 'p99.9 ms', 'failed'],
-    rows.map(({ name, median: own, ofHaproxy, ofDirect, addedP99Ms }) => [
+    ['CPU µs', '× HAProxy', ...titles, 'failed'],
+    rows.map(({ name, median: own, ofHaproxy, added, addedOfHaproxy }) => [
       name,
       number(own.cpuUs, 1),
       number(ofHaproxy?.cpuUs, 2),
-      number(own.p50Ms, 2),
-      number(ofDirect?.p50Ms, 2),
-      number(own.p99Ms, 2),
-      number(ofHaproxy?.p99Ms, 2),
-      number(ofDirect?.p99Ms, 2),
-      number(addedP99Ms, 2),
-      number(own.p999Ms, 2),
+      ...latencies.flatMap((p) => {
+        const isAdded = name !== 'direct';
+        return [
+          number(own[p], 3),
+          number(isAdded ? added[p] : NaN, 3),
+          number(isAdded ? addedOfHaproxy[p] : NaN, 2),
+        ];
+      }),
       number(own.failed, 0),
     ]),
   );
@@ -130,6 +141,10 @@ export function number(value: number | undefined, digits: number): string {
 
 function eachFigure(value: (figure: (typeof figures)[number]) => number): Figures {
   return Object.fromEntries(figures.map((figure) => [figure, value(figure)])) as Figures;
+}
+
+function eachLatency(value: (p: (typeof latencies)[number]) => number): Latencies {
+  return Object.fromEntries(latencies.map((p) => [p, value(p)])) as Latencies;
 }
 
 function at(samples: readonly Figures[], round: number): Figures {

@@ -18,9 +18,14 @@ export type Figures = Record<(typeof figures)[number], number>;
 export interface Workload {
   readonly title: string;
   readonly connections: number;
-  /** As many as can be answered, as wrk.lua names them, after a mean delay if there is one; or small GETs at a constant rate. */
+  /**
+   * As many as can be answered, as wrk.lua names them, after a mean delay if there is one; small GETs at a constant rate; or
+   * what a script of our own sends, of which not every proxy carries each.
+   */
   readonly load:
-    { readonly kind: string; readonly delayMs?: number } | { readonly ratePerS: number };
+    | { readonly kind: string; readonly delayMs?: number }
+    | { readonly ratePerS: number }
+    | { readonly script: 'load-websocket' | 'load-h2c' };
   /** Requests are counted by the bytes of their replies: few of them are whole when the run ends. */
   readonly replyBytes?: number;
 }
@@ -50,6 +55,22 @@ export const workloads: ReadonlyMap<string, Workload> = new Map([
       load: { kind: 'mixed' },
     },
   ],
+  [
+    'websocket',
+    {
+      title: 'WebSocket message of 64 bytes and its echo',
+      connections: 64,
+      load: { script: 'load-websocket' },
+    },
+  ],
+  [
+    'h2c',
+    {
+      title: 'small GET over HTTP/2 without TLS, 8 streams a connection',
+      connections: 64,
+      load: { script: 'load-h2c' },
+    },
+  ],
   ['rate-1000', { title: '1,000 small GETs a second', connections: 64, load: { ratePerS: 1000 } }],
 ]);
 
@@ -66,9 +87,10 @@ export function workloadNamed(name: string): Workload {
 const rateFactor = 2;
 const marginMs = 15_000;
 const wrkScript = fileURLToPath(new URL('wrk.lua', import.meta.url));
-const rateScript = fileURLToPath(new URL('../load.ts', import.meta.url));
 
 interface Loaded {
+  /** False when the proxy has no such protocol. */
+  readonly carried?: boolean;
   readonly requests: number;
   readonly bytes: number;
   readonly seconds: number;
@@ -78,31 +100,37 @@ interface Loaded {
   readonly p999Ms?: number;
 }
 
-/** Runs the workload once against the port, where the process `pid` answers. */
+/** Runs the workload once against the port, where the process `pid` answers. All NaN when it is not carried there. */
 export async function measure(
-  { connections, load, replyBytes }: Workload,
+  workload: Workload,
   { port, pid }: { readonly port: number; readonly pid: number },
   seconds: number,
 ): Promise<Figures> {
+  const { replyBytes } = workload;
   const before = cpuTime(pid);
-  const loaded =
-    'kind' in load
-      ? await saturate(port, { connections, ...load, seconds })
-      : await keepRate(port, { connections, ...load, seconds: seconds * rateFactor });
+  const loaded = await run(workload, port, seconds);
   const after = cpuTime(pid);
+  const one = loaded.carried === false ? NaN : 1;
   const count = replyBytes === undefined ? loaded.requests : loaded.bytes / replyBytes;
-  const userUs = (after.userUs - before.userUs) / count;
-  const systemUs = (after.systemUs - before.systemUs) / count;
+  const userUs = (one * (after.userUs - before.userUs)) / count;
+  const systemUs = (one * (after.systemUs - before.systemUs)) / count;
   return {
     cpuUs: userUs + systemUs,
     userUs,
     systemUs,
-    perSecond: count / loaded.seconds,
+    perSecond: (one * count) / loaded.seconds,
     p50Ms: loaded.p50Ms ?? NaN,
     p99Ms: loaded.p99Ms ?? NaN,
     p999Ms: loaded.p999Ms ?? NaN,
-    failed: loaded.failed,
+    failed: one * loaded.failed,
   };
+}
+
+function run({ connections, load }: Workload, port: number, seconds: number): Promise<Loaded> {
+  if ('kind' in load) return saturate(port, { connections, ...load, seconds });
+  if ('script' in load) return runScript(load.script, { port, connections, seconds });
+  const rate = ['--rate', String(load.ratePerS)];
+  return runScript('load', { port, connections, seconds: seconds * rateFactor }, rate);
 }
 
 async function saturate(
@@ -122,14 +150,16 @@ async function saturate(
   return lastLine(text);
 }
 
-async function keepRate(
-  port: number,
-  load: { readonly connections: number; readonly ratePerS: number; readonly seconds: number },
+async function runScript(
+  name: string,
+  load: { readonly port: number; readonly connections: number; readonly seconds: number },
+  flags: readonly string[] = [],
 ): Promise<Loaded> {
-  const flags = ['--rate', load.ratePerS, '--seconds', load.seconds, '--connections'];
-  const script = [process.execPath, '--import', 'tsx', rateScript, String(port)];
-  const command = [...script, ...flags.map(String), String(load.connections)];
-  return lastLine(await runPinned(loadCpu, command, { timeoutMs: load.seconds * 1000 + marginMs }));
+  const { port, connections, seconds } = load;
+  const script = fileURLToPath(new URL(`../${name}.ts`, import.meta.url));
+  const shared = [port, '--seconds', seconds, '--connections', connections].map(String);
+  const command = [process.execPath, '--import', 'tsx', script, ...shared, ...flags];
+  return lastLine(await runPinned(loadCpu, command, { timeoutMs: seconds * 1000 + marginMs }));
 }
 
 function lastLine(text: string): Loaded {

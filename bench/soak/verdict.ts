@@ -9,7 +9,7 @@ export interface Sample {
   readonly sockets: number;
 }
 
-/** How much a second half may grow by its line: chance alone moves it by about a third of this. */
+/** How much a second half may grow for certain: by its line, less twice the error of that. */
 const bounds = { residentMb: 6, heapMb: 3, descriptors: 12 } as const;
 type Figure = keyof typeof bounds;
 const names = { residentMb: 'RSS, MB', heapMb: 'heap, MB', descriptors: 'descriptors' } as const;
@@ -19,8 +19,9 @@ const restBound = 4;
 
 export interface Line {
   readonly perHour: number;
-  /** From the beginning of the second half to its end. */
+  /** From the beginning of the second half to its end, with its standard error. */
   readonly grown: number;
+  readonly error: number;
 }
 
 export type Growth = Readonly<Record<Figure, Line>>;
@@ -49,9 +50,13 @@ function lineThrough(samples: readonly Sample[], figure: Figure): Line {
   const spread = mean(({ atMinutes }) => (atMinutes - meanAt) ** 2);
   const together = mean((one) => (one.atMinutes - meanAt) * (one[figure] - meanValue));
   const perMinute = spread === 0 ? NaN : together / spread;
+  const residue = mean(
+    (one) => (one[figure] - meanValue - perMinute * (one.atMinutes - meanAt)) ** 2,
+  );
+  const error = Math.sqrt(residue / spread / Math.max(1, samples.length - 2));
   const times = samples.map(({ atMinutes }) => atMinutes);
   const minutes = Math.max(...times) - Math.min(...times);
-  return { perHour: perMinute * 60, grown: perMinute * minutes };
+  return { perHour: perMinute * 60, grown: perMinute * minutes, error: error * minutes };
 }
 
 interface Results {
@@ -70,9 +75,9 @@ export function verdict(results: Results): {
 } {
   const { restBefore, restAfter, failed, missed, renewals } = results;
   const checks = figures.map((figure) => {
-    const { perHour, grown } = results.growth[figure];
-    const text = `${names[figure]}: ${number(grown, 1)} in the second half (${number(perHour, 1)} an hour), bound ${bounds[figure]}`;
-    return { isGood: grown < bounds[figure], text };
+    const { perHour, grown, error } = results.growth[figure];
+    const text = `${names[figure]}: ${number(grown, 1)} ± ${number(error, 1)} in the second half (${number(perHour, 1)} an hour), bound ${bounds[figure]}`;
+    return { isGood: grown - 2 * error < bounds[figure], text };
   });
   const more = restAfter.descriptors - restBefore.descriptors;
   checks.push(

@@ -10,6 +10,7 @@ let next = 0;
 
 server.register(installed('@fastify/http-proxy'), {
   upstream: '',
+  websocket: true,
   undici: { connections: 512, pipelining: 1 },
   replyOptions: { getUpstream: () => `http://127.0.0.1:${origins[next++ % origins.length]}` },
 });

@@ -8,7 +8,14 @@ const proxy = createProxyServer({ agent, xfwd: true });
 proxy.on('error', (_error, _request, response) => response.destroy());
 let next = 0;
 
-createServer((request, response) => {
-  const origin = origins[next++ % origins.length];
-  proxy.web(request, response, { target: `http://127.0.0.1:${origin}` });
-}).listen(Number(port), '127.0.0.1');
+const server = createServer((request, response) => {
+  proxy.web(request, response, { target: target() });
+});
+server.on('upgrade', (request, socket, head) => {
+  proxy.ws(request, socket, head, { target: target() });
+});
+server.listen(Number(port), '127.0.0.1');
+
+function target() {
+  return `http://127.0.0.1:${origins[next++ % origins.length]}`;
+}
