@@ -1,9 +1,9 @@
 // Small GETs over HTTP/2 without TLS, as a client sends them that knows that the port has it. A few connections with a few
 // streams each; a stream that has ended is followed by the next.
 //
-//   node --import tsx bench/load-h2c.ts PORT --seconds 5 --connections 64
+//   node --import tsx bench/load-h2c.ts PORT --seconds 5 --connections 8
 //
-// --connections is the number of streams at once. Prints one line of JSON.
+// Prints one line of JSON.
 import { connect, type ClientHttp2Session } from 'node:http2';
 import { parseArgs } from 'node:util';
 
@@ -56,10 +56,10 @@ async function main(): Promise<void> {
     allowPositionals: true,
     options: {
       seconds: { type: 'string', default: '5' },
-      connections: { type: 'string', default: '64' },
+      connections: { type: 'string', default: '8' },
     },
   });
-  const count = Math.ceil(Number(values.connections) / streamsPerConnection);
+  const count = Number(values.connections);
   const clients = Array.from({ length: count }, () => new Client(Number(positionals[0])));
   const patience = new Promise<boolean>((resolve) => {
     setTimeout(() => resolve(false), firstMs).unref();

@@ -12,7 +12,7 @@ export const outrigger: Proxy = {
 };
 
 export const outriggerGeneral: Proxy = {
-  name: 'Outrigger, general lane',
+  name: 'Outrigger general lane',
   missing: () => undefined,
   command: (place) => [...command(place), '--no-fast-lane'],
 };
@@ -21,7 +21,7 @@ export const outriggerGeneral: Proxy = {
 export function outriggerOn(version: string): Proxy {
   const missing = `Node ${version} is not installed; ${byInstall}`;
   return {
-    name: `Outrigger, Node ${version}`,
+    name: `Outrigger on Node ${version}`,
     missing: () => (findNode(version) === undefined ? missing : undefined),
     command: (place) => {
       const node = findNode(version);

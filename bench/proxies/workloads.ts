@@ -67,7 +67,7 @@ export const workloads: ReadonlyMap<string, Workload> = new Map([
     'h2c',
     {
       title: 'small GET over HTTP/2 without TLS, 8 streams a connection',
-      connections: 64,
+      connections: 8,
       load: { script: 'load-h2c' },
     },
   ],
