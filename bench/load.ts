@@ -31,6 +31,8 @@ class Client {
   readonly #dueMs: number[] = [];
   readonly #pending = new Map<Socket, number>();
   readonly latenciesMs: number[] = [];
+  /** How much later than due each was sent, as far as that is not for want of an idle connection. */
+  readonly latenessMs: number[] = [];
   failed = 0;
   #recordFromMs = Infinity;
 
@@ -43,6 +45,7 @@ class Client {
   }
 
   send(dueMs: number): void {
+    if (dueMs >= this.#recordFromMs) this.latenessMs.push(nowMs() - dueMs);
     this.#dueMs.push(dueMs);
     this.#sendNext();
   }
@@ -96,6 +99,11 @@ class Client {
   }
 }
 
+function quantile(values: readonly number[], share: number): number {
+  const sorted = [...values].sort((a, b) => a - b);
+  return sorted[Math.min(sorted.length - 1, Math.floor(sorted.length * share))] ?? NaN;
+}
+
 function nowMs(): number {
   return performance.timeOrigin + performance.now();
 }
@@ -127,12 +135,10 @@ async function main(): Promise<void> {
     await new Promise((resolve) => setTimeout(resolve, 10));
   }
   client.close();
-  const sorted = client.latenciesMs.sort((a, b) => a - b);
-  const at = (share: number): number =>
-    sorted[Math.min(sorted.length - 1, Math.floor(sorted.length * share))] ?? NaN;
-  const { failed } = client;
+  const { failed, latenciesMs, latenessMs } = client;
+  const [p50Ms, p99Ms, p999Ms] = [0.5, 0.99, 0.999].map((share) => quantile(latenciesMs, share));
   // All requests, those of the warm-up too: what the proxy worked for.
-  const latency = { p50Ms: at(0.5), p99Ms: at(0.99), p999Ms: at(0.999) };
+  const latency = { p50Ms, p99Ms, p999Ms, lateP99Ms: quantile(latenessMs, 0.99) };
   const seconds = (count * everyMs) / 1000;
   console.log(JSON.stringify({ requests: count, bytes: 0, seconds, failed, ...latency }));
 }

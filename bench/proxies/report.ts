@@ -19,7 +19,7 @@ export interface Row {
   readonly ofDirect: Figures | undefined;
   /** Medians of what the proxy's latencies are above those of no proxy in the same round. */
   readonly added: Latencies;
-  /** The ratio of these medians to those of HAProxy. */
+  /** The ratio of these medians to those of HAProxy; NaN where noise hides what HAProxy adds. */
   readonly addedOfHaproxy: Latencies;
   readonly samples: readonly Figures[];
 }
@@ -46,7 +46,9 @@ export function rowsOf(workload: string, subjects: readonly Subject[]): Row[] {
       ofHaproxy: ratios(haproxy),
       ofDirect: ratios(direct),
       added: added(samples),
-      addedOfHaproxy: eachLatency((p) => added(samples)[p] / addedByHaproxy[p]),
+      addedOfHaproxy: eachLatency((p) =>
+        addedByHaproxy[p] > 0 ? added(samples)[p] / addedByHaproxy[p] : NaN,
+      ),
       samples,
     };
   });
@@ -85,7 +87,7 @@ export function saturationTable(rows: readonly Row[]): string {
 export function latencyTable(rows: readonly Row[]): string {
   const titles = ['p50 ms', 'p99 ms', 'p99.9 ms'].flatMap((p) => [p, 'added', '× HAProxy']);
   return table(
-    ['CPU µs', '× HAProxy', ...titles, 'failed'],
+    ['CPU µs', '× HAProxy', ...titles, 'sent late', 'failed'],
     rows.map(({ name, median: own, ofHaproxy, added, addedOfHaproxy }) => [
       name,
       number(own.cpuUs, 1),
@@ -98,6 +100,7 @@ export function latencyTable(rows: readonly Row[]): string {
           number(isAdded ? addedOfHaproxy[p] : NaN, 2),
         ];
       }),
+      number(own.lateP99Ms, 3),
       number(own.failed, 0),
     ]),
   );
