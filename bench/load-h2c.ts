@@ -12,7 +12,6 @@ const firstMs = 5000;
 
 class Client {
   readonly #session: ClientHttp2Session;
-  #isOpen = true;
   requests = 0;
   failed = 0;
 
@@ -20,13 +19,16 @@ class Client {
     this.#session = connect(`http://127.0.0.1:${port}`);
     this.#session.on('error', () => undefined);
     this.#session.on('goaway', () => this.close());
-    this.#session.on('close', () => (this.#isOpen = false));
+  }
+
+  get #isOpen(): boolean {
+    return !this.#session.closed && !this.#session.destroyed;
   }
 
   /** Whether a reply of 200 came. */
   get(): Promise<boolean> {
+    if (!this.#isOpen) return Promise.resolve(false);
     return new Promise((resolve) => {
-      if (!this.#isOpen) return resolve(false);
       const stream = this.#session.request({ ':path': '/', ':authority': 'web' });
       let status = 0;
       stream.on('response', (head) => (status = Number(head[':status'])));
@@ -46,7 +48,6 @@ class Client {
   }
 
   close(): void {
-    this.#isOpen = false;
     this.#session.destroy();
   }
 }

@@ -33,8 +33,8 @@ class Client {
         if (!head.includes('\r\n\r\n')) return;
         socket.off('data', read);
         socket.setTimeout(0);
-        if (head.startsWith('HTTP/1.1 101 ')) return resolve(true);
-        socket.destroy();
+        if (head.startsWith('HTTP/1.1 101 ')) resolve(true);
+        else socket.destroy();
       };
       socket.on('data', read);
       socket.on('error', () => undefined);

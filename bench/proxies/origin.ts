@@ -8,7 +8,7 @@ import { nginxCommand, webSocketLocation } from './nginx.ts';
 /** The small reply's body; it ends the reply whatever a proxy does to the head. */
 export const smallBody = 'hello\n';
 
-const echoScript = fileURLToPath(new URL('echo.ts', import.meta.url));
+const echoScript = fileURLToPath(new URL('../echo-websocket.ts', import.meta.url));
 
 export function echoCommand(port: number): string[] {
   return [process.execPath, '--import', 'tsx', echoScript, String(port)];

@@ -1,4 +1,4 @@
-// A WebSocket server that sends back every message: node --import tsx echo.ts PORT
+// A WebSocket server that sends back every message: node --import tsx bench/echo-websocket.ts PORT
 import { createServer } from 'node:http';
 import { WebSocketServer } from 'ws';
 
