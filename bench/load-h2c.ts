@@ -41,7 +41,6 @@ class Client {
   async run(signal: AbortSignal): Promise<void> {
     while (!signal.aborted && this.#isOpen) {
       const isGood = await this.get();
-      if (signal.aborted) return;
       this.requests++;
       if (!isGood) this.failed++;
     }

@@ -69,10 +69,11 @@ async function loadFor(
   const samples: Sample[] = [];
   const ended = new AbortController();
   const sampling = (async () => {
-    // Not those of its beginning, when connections are made.
-    while (!ended.signal.aborted) {
+    // Not at its beginning, when connections are made.
+    for (;;) {
       await sleep(sampleMs, undefined, { signal: ended.signal }).catch(() => undefined);
-      if (!ended.signal.aborted) samples.push(await sampleOf(agent, startMs));
+      if (ended.signal.aborted) return;
+      samples.push(await sampleOf(agent, startMs));
     }
   })();
   const paced: Workload = { ...saturated, load: { kind: 'soak', delayMs } };

@@ -39,12 +39,16 @@ export class Aborters {
   }
 
   #come(): void {
-    const request = requests[this.count++ % requests.length] ?? requests[0];
+    const request = requests[this.count % requests.length] ?? requests[0];
+    // A reset, not an orderly end; each kind of request in turn.
+    const isRude = Math.floor(this.count / requests.length) % 2 === 1;
+    this.count++;
     const socket = connect({ port: this.#port, host: '127.0.0.1' });
     this.#open.add(socket);
-    // Every other one is rude: a reset, not an orderly end.
-    const leave = (): void =>
-      void (this.count % 2 === 0 ? socket.resetAndDestroy() : socket.destroy());
+    const leave = (): void => {
+      if (isRude) socket.resetAndDestroy();
+      else socket.destroy();
+    };
     socket.on('error', () => undefined);
     socket.once('close', () => this.#open.delete(socket));
     socket.setTimeout(patienceMs, leave);

@@ -50,7 +50,7 @@ export class Instances {
 
   async #change(driver: Driver): Promise<void> {
     const { signal } = this.#stopping;
-    while (!signal.aborted) {
+    for (;;) {
       await sleep(everyMs, undefined, { signal }).catch(() => undefined);
       if (signal.aborted) return;
       await this.#add(driver);
