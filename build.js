@@ -9,7 +9,7 @@ const target = 'dist/cli';
 const scripts = 'src/registry/drivers/redis';
 
 const { metafile, outputFiles } = await build({
-  entryPoints: { main: 'src/cli/main.ts' },
+  entryPoints: { main: 'src/cli/main.ts', worker: 'src/cli/worker.ts' },
   outdir: target,
   bundle: true,
   // What is imported only when needed stays a file of its own.

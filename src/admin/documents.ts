@@ -18,6 +18,7 @@ import type {
   RequestCount,
   SnapshotStatus,
   UsedServiceStatus,
+  WorkersStatus,
 } from './view.ts';
 
 /** `GET /v1/status` */
@@ -27,6 +28,7 @@ export interface StatusDocument {
   readonly readiness: Readiness;
   readonly registries: readonly RegistryStatus[];
   readonly local: readonly LocalServiceStatus[];
+  readonly workers: WorkersStatus | null;
   readonly services: readonly UseSummaryDocument[];
 }
 
@@ -118,6 +120,7 @@ export function statusDocument(view: AgentView): StatusDocument {
     readiness: view.ready(),
     registries: view.registries(),
     local: view.localServices(),
+    workers: view.workers(),
     services: view.usedServices().map((used) => ({
       ...useDocument(used),
       endpoints: countByState(used.endpoints),

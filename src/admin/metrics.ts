@@ -4,7 +4,13 @@ import type { Clock } from '../core/clock.ts';
 import { latencyBoundsMs, type Histogram } from '../core/histogram.ts';
 import { countByState } from './documents.ts';
 import { Exposition, type Labels } from './exposition.ts';
-import type { AgentView, LocalServiceStatus, RequestCount, UsedServiceStatus } from './view.ts';
+import type {
+  AgentView,
+  LocalServiceStatus,
+  RequestCount,
+  UsedServiceStatus,
+  WorkersStatus,
+} from './view.ts';
 
 /** Stands for all names that no service has; it is no service name itself. */
 const unknownServices = '_unknown';
@@ -35,7 +41,9 @@ export async function measureProcess(clock: Clock): Promise<ProcessUse> {
 export function renderMetrics(view: AgentView, use: ProcessUse): string {
   const page = new Exposition();
   renderAgent(page, view);
-  renderProcess(page, use);
+  const workers = view.workers();
+  renderProcess(page, workers === null ? use : addWorkers(use, workers));
+  if (workers !== null) renderWorkers(page, workers);
   renderLocalServices(page, view.localServices());
   const used = view.usedServices();
   const known = used.filter((entry) => entry.known);
@@ -64,8 +72,31 @@ function renderAgent(page: Exposition, view: AgentView): void {
   }
 }
 
+/** The agent is all of its processes; the slowest event loop is the one to look at. */
+function addWorkers(own: ProcessUse, { endedCpuMs, processes }: WorkersStatus): ProcessUse {
+  const all = [own, ...processes];
+  const sum = (read: (use: ProcessUse) => number): number =>
+    all.reduce((total, use) => total + read(use), 0);
+  return {
+    residentBytes: sum(({ residentBytes }) => residentBytes),
+    heapUsedBytes: sum(({ heapUsedBytes }) => heapUsedBytes),
+    cpuMs: endedCpuMs + sum(({ cpuMs }) => cpuMs),
+    eventLoopLagMs: Math.max(...all.map(({ eventLoopLagMs }) => eventLoopLagMs)),
+  };
+}
+
+function renderWorkers(page: Exposition, { lost, processes }: WorkersStatus): void {
+  page.family('workers', 'gauge', 'Processes that carry the calls, by state.');
+  for (const state of ['starting', 'serving', 'draining'] as const) {
+    const count = processes.filter((worker) => worker.state === state).length;
+    page.sample({ state }, count);
+  }
+  page.family('workers_lost_total', 'counter', 'Workers that ended unasked and were replaced.');
+  page.sample({}, lost);
+}
+
 function renderProcess(page: Exposition, use: ProcessUse): void {
-  page.family('process_resident_memory_bytes', 'gauge', 'Memory of the agent process.');
+  page.family('process_resident_memory_bytes', 'gauge', 'Memory of the agent with its workers.');
   page.sample({}, use.residentBytes);
   page.family('process_heap_used_bytes', 'gauge', 'Memory of live JavaScript objects.');
   page.sample({}, use.heapUsedBytes);

@@ -99,20 +99,22 @@ function ready({ view }: Ask): Reply {
 async function metrics({ view, clock }: Ask): Promise<Reply> {
   // Most agents of a laptop are never scraped.
   const { measureProcess, renderMetrics } = await import('./metrics.ts');
+  await view.refresh();
   return textReply(renderMetrics(view, await measureProcess(clock)), ' version=0.0.4;');
 }
 
-function status({ view }: Ask): Reply {
+async function status({ view }: Ask): Promise<Reply> {
+  await view.refresh();
   return jsonReply(200, statusDocument(view));
 }
 
 async function services({ view, signal }: Ask): Promise<Reply> {
-  const names = await orFailure(view.names(signal));
+  const [names] = await Promise.all([orFailure(view.names(signal)), view.refresh()]);
   return jsonReply(200, servicesDocument(names.value ?? [], view, names.failure));
 }
 
 async function service({ view, service: name, signal }: Ask): Promise<Reply> {
-  const reading = await orFailure(view.instances(name, signal));
+  const [reading] = await Promise.all([orFailure(view.instances(name, signal)), view.refresh()]);
   const used = view.usedServices().find((entry) => entry.service === name);
   const instances = reading.value?.instances ?? [];
   if (used === undefined && reading.failure !== null) throw registryRefusal(reading.failure);

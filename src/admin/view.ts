@@ -9,6 +9,11 @@ import type { SnapshotState } from '../core/snapshot.ts';
  * as it is: so `null` means "none" (a key is never left out), URLs hold no password, and nothing secret belongs in here.
  */
 export interface AgentView {
+  /**
+   * Brings what `workers` and `usedServices` tell to this moment: they are of the latest refresh. Takes a bounded time, and never
+   * rejects; a worker that does not answer stays as it was.
+   */
+  refresh(): Promise<void>;
   agent(): AgentStatus;
   life(): LifeStatus;
   ready(): Readiness;
@@ -16,6 +21,8 @@ export interface AgentView {
   registries(): readonly RegistryStatus[];
   /** The services that this agent registers. */
   localServices(): readonly LocalServiceStatus[];
+  /** Null when the agent's own process carries the calls. */
+  workers(): WorkersStatus | null;
   /** The services that were called through this agent, or are configured to be: a bounded number. */
   usedServices(): readonly UsedServiceStatus[];
   /**
@@ -134,6 +141,31 @@ export interface LeaseStatus {
   readonly renewalsFailed: number;
   /** How often the registry answered that it has no such record. */
   readonly losses: number;
+}
+
+/** The processes that carry the calls. */
+export interface WorkersStatus {
+  /** How many there should be. */
+  readonly wanted: number;
+  /** How many have ended unasked since the start of the agent. */
+  readonly lost: number;
+  /** Processor time of those that have ended, as far as they had told of it. */
+  readonly endedCpuMs: number;
+  readonly processes: readonly WorkerStatus[];
+}
+
+export interface WorkerStatus {
+  readonly pid: number;
+  readonly state: 'starting' | 'serving' | 'draining';
+  /** Client connections, idle ones among them. */
+  readonly connections: number;
+  /** Finished since the start of this worker. */
+  readonly requests: number;
+  readonly inFlight: number;
+  readonly residentBytes: number;
+  readonly heapUsedBytes: number;
+  readonly cpuMs: number;
+  readonly eventLoopLagMs: number;
 }
 
 export interface UsedServiceStatus {

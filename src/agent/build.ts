@@ -18,9 +18,10 @@ import { SnapshotFiles } from '../upstream/snapshot-files.ts';
 import { Upstreams } from '../upstream/upstreams.ts';
 import { advertisedAddress } from './advertise.ts';
 import { Agent } from './agent.ts';
+import { OwnCalledServices, type CalledServices } from './called-services.ts';
 import { connectionsMax } from './connections-max.ts';
 import { DnsCallees } from './dns-callees.ts';
-import { AgentSteps } from './drain-steps.ts';
+import { AgentSteps, type RunnableProxy } from './drain-steps.ts';
 import { Drain } from './drain.ts';
 import { leaseTiming } from './lease-timing.ts';
 import { describeInstance, newBootId, type Boot, type LocalService } from './local-service.ts';
@@ -32,6 +33,8 @@ export interface BuildDeps {
   readonly logger: Logger;
   /** The environment that the supervised app gets. */
   readonly environment: Readonly<Record<string, string | undefined>>;
+  /** The script that a worker runs, when there are workers. */
+  readonly workerProgram: string;
 }
 
 /** Opens no socket and starts nothing. Rejects with a ConfigError for a registry URL that cannot be used. */
@@ -57,15 +60,10 @@ export async function buildAgent(config: Config, deps: BuildDeps): Promise<Agent
     { source: registries, clock, random, logger, prober: tcpProber },
     { policies: config.policies, defaultPolicy: config.defaultPolicy },
   );
-  const external = new ExternalUpstreams(
-    { clock, random, logger, prober: tcpProber },
-    { policy: config.defaultPolicy },
-  );
-  const isReservedPort = (port: number): boolean => port === admin.address.port;
-  const proxy: Proxy = new Proxy(
-    { services: upstreams, external, clock, random, logger, isReservedPort },
-    { ...config, connectionsMax: connectionsMax() },
-  );
+  const { proxy, called, external }: Calling = await buildCalling(config, deps, {
+    ...{ registries, upstreams },
+    reservedPort: () => admin.address.port,
+  });
 
   const supervisor = buildSupervisor(config, deps, {
     proxyUrl: () => proxy.url,
@@ -74,7 +72,7 @@ export async function buildAgent(config: Config, deps: BuildDeps): Promise<Agent
   const dns =
     config.dns &&
     new DnsServer({ source: new DnsCallees(upstreams), clock, random, logger }, config.dns);
-  const others = [...(dns ? [dns] : []), upstreams, external, registries, ...stores];
+  const others = [...(dns ? [dns] : []), upstreams, ...external, registries, ...stores];
   const steps = new AgentSteps({ services, proxy, supervisor, others });
   const drain = new Drain(
     { clock, logger, steps },
@@ -85,7 +83,7 @@ export async function buildAgent(config: Config, deps: BuildDeps): Promise<Agent
   );
   const view = new View(
     {
-      ...{ registries, upstreams, services, drain, clock },
+      ...{ registries, called, services, drain, clock },
       requestDrain: () => void agent.drain('request'),
     },
     {
@@ -104,6 +102,42 @@ export async function buildAgent(config: Config, deps: BuildDeps): Promise<Agent
     { waitFor: config.waitFor },
   );
   return agent;
+}
+
+/** What carries the calls, and what can tell of them. */
+interface Calling {
+  readonly proxy: RunnableProxy;
+  readonly called: CalledServices;
+  readonly external: readonly ExternalUpstreams[];
+}
+
+interface CallingDeps {
+  readonly registries: Registries;
+  readonly upstreams: Upstreams;
+  readonly reservedPort: () => number;
+}
+
+async function buildCalling(
+  config: Config,
+  { logger, workerProgram: program }: BuildDeps,
+  { registries, upstreams, reservedPort }: CallingDeps,
+): Promise<Calling> {
+  const own = new OwnCalledServices({ registries, upstreams, clock });
+  if (config.workers > 1) {
+    const { buildWorkers } = await import('./workers/build-workers.ts');
+    const workers = buildWorkers(config, { registries, own, logger, program, reservedPort });
+    return { ...workers, external: [] };
+  }
+  const external = new ExternalUpstreams(
+    { clock, random, logger, prober: tcpProber },
+    { policy: config.defaultPolicy },
+  );
+  const isReservedPort = (port: number): boolean => port === reservedPort();
+  const proxy = new Proxy(
+    { services: upstreams, external, clock, random, logger, isReservedPort },
+    { ...config, connectionsMax: connectionsMax() },
+  );
+  return { proxy, called: own, external: [external] };
 }
 
 function buildStore(

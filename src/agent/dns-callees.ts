@@ -5,6 +5,7 @@ import { Names } from '../proxy/routing/names.ts';
 import { untilUpstream } from '../upstream/until.ts';
 import type { Upstream } from '../upstream/upstream.ts';
 import type { Upstreams } from '../upstream/upstreams.ts';
+import { wasRead } from './called-services.ts';
 
 export class DnsCallees implements CalleeSource {
   readonly #upstreams: Upstreams;
@@ -39,10 +40,6 @@ export class DnsCallees implements CalleeSource {
       ? ejectedOf(upstream, tag ?? address.tag)
       : 'unknown';
   }
-}
-
-function wasRead({ snapshot }: Upstream): boolean {
-  return snapshot.state !== 'unknown';
 }
 
 /** An instance that may fail is better than none. */

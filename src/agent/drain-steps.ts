@@ -4,9 +4,12 @@ import type { DrainSteps } from './drain.ts';
 import type { LocalService } from './local-service.ts';
 import type { Supervisor } from './supervisor.ts';
 
+/** The proxy as the agent runs it: in its own process, or in several. */
+export type RunnableProxy = Pick<Proxy, 'url' | 'start' | 'drain' | 'close'>;
+
 export interface AgentParts {
   readonly services: readonly LocalService[];
-  readonly proxy: Proxy;
+  readonly proxy: RunnableProxy;
   readonly supervisor: Supervisor | undefined;
   /** Everything else that must be ended, in the order of ending. */
   readonly others: readonly { close(): void | Promise<void> }[];

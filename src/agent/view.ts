@@ -11,22 +11,19 @@ import type {
   RegistryReading,
   RegistryStatus,
   UsedServiceStatus,
+  WorkersStatus,
 } from '../admin/view.ts';
 import type { Clock } from '../core/clock.ts';
 import { readVersion } from '../core/version.ts';
 import type { Registries } from '../registry/registries.ts';
-import { untilUpstream } from '../upstream/until.ts';
-import type { Upstream } from '../upstream/upstream.ts';
-import type { Upstreams } from '../upstream/upstreams.ts';
+import type { CalledServices } from './called-services.ts';
 import type { Drain, DrainPhase, DrainState } from './drain.ts';
-import { explainCall } from './explain-call.ts';
 import type { LocalService } from './local-service.ts';
 import { showLocalService } from './show-local-service.ts';
-import { showSnapshot, showUpstream } from './show-upstream.ts';
 
 export interface ViewDeps {
   readonly registries: Registries;
-  readonly upstreams: Upstreams;
+  readonly called: CalledServices;
   readonly services: readonly LocalService[];
   readonly drain: Drain;
   readonly clock: Clock;
@@ -114,30 +111,24 @@ export class View implements AgentView {
     return this.#deps.services.map(showLocalService);
   }
 
-  usedServices(): readonly UsedServiceStatus[] {
-    const malformed = this.#deps.registries.malformed();
-    const nowMs = this.#deps.clock.nowMs();
-    return this.#deps.upstreams
-      .all()
-      .map((upstream) => showUpstream(upstream, malformed.get(upstream.service) ?? 0, nowMs));
+  refresh(): Promise<void> {
+    return this.#deps.called.refresh();
   }
 
-  /** Takes the service into use, as the call itself would, so that the answer is that of the call. */
-  async explain(
+  workers(): WorkersStatus | null {
+    return this.#deps.called.workers();
+  }
+
+  usedServices(): readonly UsedServiceStatus[] {
+    return this.#deps.called.used();
+  }
+
+  explain(
     service: string,
     call: ExplainedCall,
     signal: AbortSignal,
   ): Promise<Explanation | undefined> {
-    const { registries, upstreams } = this.#deps;
-    const upstream = upstreams.peek(service) ?? (await this.#lookUp(service, signal));
-    if (upstream === undefined) return undefined;
-    const nowMs = this.#deps.clock.nowMs();
-    const snapshot = showSnapshot(
-      upstream.snapshot,
-      registries.malformed().get(service) ?? 0,
-      nowMs,
-    );
-    return { ...explainCall(upstream, call, nowMs), snapshot };
+    return this.#deps.called.explain(service, call, signal);
   }
 
   names(signal: AbortSignal): Promise<readonly string[]> {
@@ -150,15 +141,6 @@ export class View implements AgentView {
 
   drain(): void {
     this.#deps.requestDrain();
-  }
-
-  async #lookUp(service: string, signal: AbortSignal): Promise<Upstream | undefined> {
-    const { registries, upstreams } = this.#deps;
-    const { instances } = await registries.read(service, signal);
-    if (instances.length === 0) return undefined;
-    const upstream = upstreams.get(service);
-    if (upstream !== undefined) await untilUpstream(upstream, wasRead, signal);
-    return upstream;
   }
 
   #registryTrouble(): string {
@@ -191,8 +173,4 @@ export class View implements AgentView {
 /** In one registry at least; where others register the instance, being well is all. */
 function wasRegistered({ leases }: LocalService): boolean {
   return leases.length === 0 || leases.some(({ counters }) => counters.acquisitions > 0);
-}
-
-function wasRead({ snapshot }: Upstream): boolean {
-  return snapshot.state !== 'unknown';
 }

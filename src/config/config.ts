@@ -26,6 +26,8 @@ export interface Config {
   readonly passthrough: boolean;
   /** Plain requests are carried by the fast lane. */
   readonly fastLane: boolean;
+  /** Processes that carry the calls; 1 is the agent's own, and no other. */
+  readonly workers: number;
   /** Undefined answers no DNS queries. */
   readonly dns?: DnsConfig;
   readonly drain: DrainConfig;

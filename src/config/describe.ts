@@ -149,6 +149,7 @@ function agentRows(config: Config): readonly Row[] {
     ['suffixes', config.suffixes],
     ['passthrough', config.passthrough],
     ['fastLane', config.fastLane],
+    ['workers', config.workers],
     ['dns', config.dns === undefined ? undefined : formatAddress(config.dns.address)],
     ['dnsDomain', config.dns?.domain],
     ['admin', formatAddress(config.admin)],

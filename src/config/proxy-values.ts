@@ -1,4 +1,5 @@
 // The kinds of values that describe the outbound proxy: names of hosts and listeners of single services.
+import { availableParallelism } from 'node:os';
 import { formatAddress, parseAddress } from '../core/address.ts';
 import { parseServiceName } from '../core/service-name.ts';
 import type { UpstreamListenerConfig } from './config.ts';
@@ -18,6 +19,18 @@ export const hostSuffix: Schema<string> = value((given) => {
   return /^\.[a-z0-9_][a-z0-9._-]{0,252}$/.test(suffix)
     ? { value: suffix }
     : { refusal: 'is no host suffix; write it as .internal' };
+});
+
+const workersMax = 64;
+
+/** `auto`: as many as the system lets this process use at once. */
+export const workerCount: Schema<number> = value((given) => {
+  if (given === 'auto') return { value: Math.min(workersMax, availableParallelism()) };
+  const count = typeof given === 'string' && /^\d{1,9}$/.test(given) ? Number(given) : given;
+  if (Number.isInteger(count) && Number(count) >= 1 && Number(count) <= workersMax) {
+    return { value: Number(count) };
+  }
+  return { refusal: `is no number of workers; allowed is 1 to ${workersMax}, or auto` };
 });
 
 /** Where a listener of one service listens, and what it speaks. */

@@ -27,6 +27,7 @@ export function resolveConfig(given: ReadValues): Config {
     suffixes: unique(values.suffixes ?? []),
     passthrough: need(values.passthrough),
     fastLane: need(values.fastLane),
+    workers: need(values.workers),
     ...(values.dns !== undefined && {
       dns: { address: values.dns, domain: need(values.dnsDomain) },
     }),

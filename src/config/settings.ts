@@ -1,7 +1,7 @@
 // The table of settings: from each line a flag, a variable, a key of the file, a default and its documentation are made.
 import type * as v from 'valibot';
 import { registryUrl } from './registry-values.ts';
-import { hostName, hostSuffix, serviceListener } from './proxy-values.ts';
+import { hostName, hostSuffix, serviceListener, workerCount } from './proxy-values.ts';
 import {
   advertised,
   commandProbes,
@@ -279,6 +279,13 @@ const settings = {
     group: 'Proxy',
     default: 'true',
     help: 'carry plain HTTP requests by the shortest way; false: all through the general one',
+  },
+  workers: {
+    schema: workerCount,
+    group: 'Proxy',
+    argument: 'NUMBER|auto',
+    default: '1',
+    help: 'processes that carry the calls; auto is one for each processor',
   },
   dns: {
     schema: listenAddress,

@@ -14,6 +14,7 @@ const fakeRegistryUrl = 'redis://:***@127.0.0.1:6379/0';
 /** The view with some answers replaced. */
 export function fakeView(replaced: Partial<AgentView> = {}): AgentView {
   return {
+    refresh: async () => undefined,
     agent: () => ({
       name: 'orders',
       version: '0.1.0',
@@ -53,6 +54,7 @@ export function fakeView(replaced: Partial<AgentView> = {}): AgentView {
         ],
       },
     ],
+    workers: () => null,
     usedServices: () => [fakeUse()],
     explain: async (service, call) =>
       service === 'payments' ? { ...fakeExplanation(), ...call } : undefined,

@@ -5,6 +5,7 @@ import { loadConfig, type ConfigSources } from '../../config/load.ts';
 import { createLogger } from '../logger.ts';
 import { runToEnd } from '../lifetime.ts';
 import { addSettingFlags, configSources } from '../settings-flags.ts';
+import { workerProgram } from '../worker-program.ts';
 
 export function registerRun(program: Command, appCommand: readonly string[]): void {
   const command = program
@@ -21,7 +22,7 @@ async function run(sources: ConfigSources): Promise<void> {
   const color = process.stderr.isTTY && (process.env['NO_COLOR'] ?? '') === '';
   const logger = createLogger(config.log, color);
   for (const warning of warnings) logger.warn({ warning }, 'check the configuration');
-  const agent = await buildAgent(config, { logger, environment: process.env });
+  const agent = await buildAgent(config, { logger, environment: process.env, workerProgram });
   await runToEnd(agent, logger, { terminal: sources.terminal });
 }
 

@@ -1,0 +1,96 @@
+// The worker's source of Snapshots: what it watches it asks the control process for, and keeps what it is sent.
+import type { Clock } from '../../core/clock.ts';
+import { RegistryError } from '../../core/errors.ts';
+import { unknownSnapshot, type Snapshot } from '../../core/snapshot.ts';
+import type { SnapshotSource } from '../../upstream/upstreams.ts';
+import type { FromWorker, SentSnapshot } from './messages.ts';
+
+export interface FedSourceDeps {
+  readonly clock: Clock;
+  readonly send: (message: FromWorker) => void;
+}
+
+interface Watch {
+  readonly onSnapshot: (snapshot: Snapshot) => void;
+  latest: Snapshot;
+}
+
+type OnNames = (names: readonly string[] | null) => void;
+
+export class FedSource implements SnapshotSource {
+  readonly #deps: FedSourceDeps;
+  /** One a service: Upstreams watches none twice. */
+  readonly #watches = new Map<string, Watch>();
+  readonly #questions = new Map<number, OnNames>();
+  #lastQuestion = 0;
+
+  constructor(deps: FedSourceDeps) {
+    this.#deps = deps;
+  }
+
+  /** What is known at once is nothing; the control process answers soon. */
+  watch(service: string, onSnapshot: (snapshot: Snapshot) => void, signal: AbortSignal): void {
+    const { clock, send } = this.#deps;
+    const watch = { onSnapshot, latest: unknownSnapshot(service, clock.nowMs()) };
+    this.#watches.set(service, watch);
+    signal.addEventListener('abort', () => {
+      if (this.#watches.get(service) !== watch) return;
+      this.#watches.delete(service);
+      send({ kind: 'unwatch', service });
+    });
+    onSnapshot(watch.latest);
+    send({ kind: 'watch', service });
+  }
+
+  snapshot(service: string): Snapshot | undefined {
+    return this.#watches.get(service)?.latest;
+  }
+
+  /** Rejects with a RegistryError when the registry cannot be asked. */
+  names(signal: AbortSignal): Promise<readonly string[]> {
+    const id = ++this.#lastQuestion;
+    return new Promise((resolve, reject) => {
+      const fail = (): void => {
+        this.#questions.delete(id);
+        reject(new RegistryError('registry_unreachable', 'no names of services can be had'));
+      };
+      signal.addEventListener('abort', fail);
+      this.#questions.set(id, (names) => {
+        signal.removeEventListener('abort', fail);
+        this.#questions.delete(id);
+        if (names === null) fail();
+        else resolve(names);
+      });
+      this.#deps.send({ kind: 'names', id });
+    });
+  }
+
+  reportUnreachable(service: string, instance: string): void {
+    this.#deps.send({ kind: 'unreachable', service, instance });
+  }
+
+  /** Takes over what was sent; what is no longer watched is passed by. */
+  take(snapshots: readonly SentSnapshot[]): void {
+    const nowMs = this.#deps.clock.nowMs();
+    for (const { ageMs, ...parts } of snapshots) {
+      const watch = this.#watches.get(parts.service);
+      if (watch === undefined) continue;
+      watch.latest = Object.freeze({ ...parts, confirmedAtMs: nowMs - ageMs });
+      watch.onSnapshot(watch.latest);
+    }
+  }
+
+  /** The lists are still right, as of these ages. */
+  confirm(ages: readonly (readonly [service: string, ageMs: number])[]): void {
+    const nowMs = this.#deps.clock.nowMs();
+    for (const [service, ageMs] of ages) {
+      const watch = this.#watches.get(service);
+      if (watch === undefined) continue;
+      watch.latest = Object.freeze({ ...watch.latest, confirmedAtMs: nowMs - ageMs });
+    }
+  }
+
+  answerNames(id: number, names: readonly string[] | null): void {
+    this.#questions.get(id)?.(names);
+  }
+}
