@@ -1,5 +1,5 @@
 // A worker's process as the control process holds it, over node:cluster.
-import cluster from 'node:cluster';
+import cluster, { type Worker } from 'node:cluster';
 import type { ToWorker } from './messages.ts';
 
 /** What the control process needs of a process that it started. */
@@ -27,6 +27,7 @@ export function forkWorker(program: string): Child {
   const worker = cluster.fork();
   // A message to a process that has just ended; its exit says all.
   worker.on('error', () => undefined);
+  closeLostConnections(worker);
   return {
     pid: worker.process.pid ?? 0,
     send: (message, onSent) => void worker.send(message, onSent),
@@ -38,4 +39,43 @@ export function forkWorker(program: string): Child {
     },
     kill: () => void worker.process.kill('SIGKILL'),
   };
+}
+
+interface Handle {
+  close(): void;
+}
+
+/**
+ * A connection that was handed to a process which dies before it takes it is forgotten by node:cluster, and would stay open with
+ * its client waiting. So the latest one of each listening place is remembered (there is no second one until it was taken) and
+ * closed with the process; closing one that was taken does nothing. Cluster's own messages have no contract: with others, nothing
+ * is remembered, and nothing else changes.
+ */
+function closeLostConnections(worker: Worker): void {
+  const handed = new Map<string, Handle>();
+  const { process: child } = worker;
+  const send = child.send.bind(child) as (...args: unknown[]) => boolean;
+  child.send = (...args: unknown[]): boolean => {
+    const [message, handle] = args;
+    if (isHandOver(message) && isHandle(handle)) handed.set(message.key, handle);
+    return send(...args);
+  };
+  worker.once('exit', () => {
+    for (const handle of handed.values()) handle.close();
+  });
+}
+
+function isHandOver(message: unknown): message is { readonly key: string } {
+  if (typeof message !== 'object' || message === null) return false;
+  const { act, key } = message as Record<string, unknown>;
+  return act === 'newconn' && typeof key === 'string';
+}
+
+function isHandle(value: unknown): value is Handle {
+  return (
+    typeof value === 'object' &&
+    value !== null &&
+    'close' in value &&
+    typeof value.close === 'function'
+  );
 }

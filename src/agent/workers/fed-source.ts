@@ -15,13 +15,17 @@ interface Watch {
   latest: Snapshot;
 }
 
-type OnNames = (names: readonly string[] | null) => void;
+interface Question {
+  readonly id: number;
+  readonly answer: Promise<readonly string[]>;
+  readonly settle: (names: readonly string[] | null) => void;
+}
 
 export class FedSource implements SnapshotSource {
   readonly #deps: FedSourceDeps;
   /** One a service: Upstreams watches none twice. */
   readonly #watches = new Map<string, Watch>();
-  readonly #questions = new Map<number, OnNames>();
+  #question: Question | undefined;
   #lastQuestion = 0;
 
   constructor(deps: FedSourceDeps) {
@@ -46,23 +50,10 @@ export class FedSource implements SnapshotSource {
     return this.#watches.get(service)?.latest;
   }
 
-  /** Rejects with a RegistryError when the registry cannot be asked. */
-  names(signal: AbortSignal): Promise<readonly string[]> {
-    const id = ++this.#lastQuestion;
-    return new Promise((resolve, reject) => {
-      const fail = (): void => {
-        this.#questions.delete(id);
-        reject(new RegistryError('registry_unreachable', 'no names of services can be had'));
-      };
-      signal.addEventListener('abort', fail);
-      this.#questions.set(id, (names) => {
-        signal.removeEventListener('abort', fail);
-        this.#questions.delete(id);
-        if (names === null) fail();
-        else resolve(names);
-      });
-      this.#deps.send({ kind: 'names', id });
-    });
+  /** Rejects with a RegistryError when the registry cannot be asked. One question is open at a time, whoever asks. */
+  names(): Promise<readonly string[]> {
+    this.#question ??= this.#ask();
+    return this.#question.answer;
   }
 
   reportUnreachable(service: string, instance: string): void {
@@ -91,6 +82,22 @@ export class FedSource implements SnapshotSource {
   }
 
   answerNames(id: number, names: readonly string[] | null): void {
-    this.#questions.get(id)?.(names);
+    if (this.#question?.id !== id) return;
+    const { settle } = this.#question;
+    this.#question = undefined;
+    settle(names);
+  }
+
+  #ask(): Question {
+    const id = ++this.#lastQuestion;
+    let settle: Question['settle'] = () => undefined;
+    const answer = new Promise<readonly string[]>((resolve, reject) => {
+      settle = (names) => {
+        if (names !== null) resolve(names);
+        else reject(new RegistryError('registry_unreachable', 'no names of services can be had'));
+      };
+    });
+    this.#deps.send({ kind: 'names', id });
+    return { id, answer, settle };
   }
 }

@@ -9,7 +9,6 @@ import type { Clock } from '../../core/clock.ts';
 import type { Registries } from '../../registry/registries.ts';
 import type { CalledServices } from '../called-services.ts';
 import { showSnapshot } from '../show-upstream.ts';
-import { sumUses } from './sum.ts';
 import type { Workers } from './workers.ts';
 
 interface Deps {
@@ -36,7 +35,10 @@ export class WorkerCalledServices implements CalledServices {
     const { workers, own, registries, clock } = this.#deps;
     const malformed = registries.malformed();
     const nowMs = clock.nowMs();
-    return sumUses([workers.uses(), own.used()]).map((use) => {
+    const called = workers.uses();
+    const names = new Set(called.map(({ service }) => service));
+    const others = own.used().filter(({ service }) => !names.has(service));
+    return [...called, ...others].map((use) => {
       const snapshot = registries.snapshot(use.service);
       if (snapshot === undefined) return use;
       const records = malformed.get(use.service) ?? 0;

@@ -6,6 +6,7 @@ import type {
   LeaseStatus,
   LocalServiceStatus,
   RegistryStatus,
+  WorkersStatus,
 } from '../../admin/view.ts';
 import {
   adminOption,
@@ -51,7 +52,7 @@ function formatStatus(output: Output, document: StatusDocument): string {
 }
 
 function formatAgent(output: Output, document: StatusDocument): string {
-  const { agent, life, readiness, registries } = document;
+  const { agent, life, readiness, registries, workers } = document;
   const ready = readiness.ready
     ? paint(output, 'ready', 'good')
     : paint(output, printable(`not ready: ${readiness.reasons.join('; ')}`), 'bad');
@@ -65,6 +66,7 @@ function formatAgent(output: Output, document: StatusDocument): string {
       (registry) =>
         `registry  ${printable(registry.url)}  ${formatRegistryState(output, registry)}`,
     ),
+    ...(workers === null ? [] : [`workers   ${formatWorkers(output, workers)}`]),
     '',
   ].join('\n');
 }
@@ -83,6 +85,13 @@ function formatRegistryState(output: Output, registry: RegistryStatus): string {
   if (state === 'up') return paint(output, text, 'good');
   const cause = lastError === null ? '' : `: ${lastError.message}`;
   return paint(output, printable(text + cause), state === 'unknown' ? 'plain' : 'bad');
+}
+
+function formatWorkers(output: Output, { wanted, lost, processes }: WorkersStatus): string {
+  const serving = processes.filter(({ state }) => state === 'serving').length;
+  const text = `${serving} of ${wanted} serve`;
+  const all = paint(output, text, serving === wanted ? 'good' : 'bad');
+  return lost === 0 ? all : `${all}, ${lost} lost since the start`;
 }
 
 function formatDrain(output: Output, drain: DrainStatus): string {
