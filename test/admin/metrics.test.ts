@@ -5,7 +5,7 @@ import type { AgentView } from '../../src/admin/view.ts';
 import { latencyBoundsMs } from '../../src/core/histogram.ts';
 import { systemClock } from '../../src/core/clock.ts';
 import { ask, withAdmin } from '../support/admin.ts';
-import { fakeEndpoint, fakeUse, fakeView } from '../support/fake-view.ts';
+import { fakeEndpoint, fakeUse, fakeView, fakeWorkers } from '../support/fake-view.ts';
 import { parseExposition, type Sample } from '../support/prometheus.ts';
 
 const use: ProcessUse = { residentBytes: 5e7, heapUsedBytes: 2e7, cpuMs: 1500, eventLoopLagMs: 2 };
@@ -122,6 +122,17 @@ describe('the metrics page', () => {
     } as const;
     const view = fakeView({ usedServices: () => [fakeUse({ snapshot })] });
     assert.deepEqual(values('snapshot_age_seconds', view), {});
+  });
+
+  it('counts the workers, and what they use as the agent’s', () => {
+    const view = fakeView({ workers: fakeWorkers });
+    assert.deepEqual(values('workers', view), { serving: 1, starting: 1, draining: 0 });
+    assert.deepEqual(values('workers_lost_total', view), { '': 1 });
+    assert.deepEqual(values('process_resident_memory_bytes', view), { '': 5e7 + 2 * 6e7 });
+    assert.deepEqual(values('process_heap_used_bytes', view), { '': 2e7 + 2 * 1e7 });
+    assert.deepEqual(values('process_cpu_seconds_total', view), { '': 1.5 + 2 * 0.5 + 0.25 });
+    assert.deepEqual(values('event_loop_lag_seconds', view), { '': 0.004 });
+    assert.doesNotMatch(renderMetrics(fakeView(), use), /outrigger_workers/);
   });
 
   it('does not grow with the number of instances', () => {

@@ -4,7 +4,7 @@ import { describe, it } from 'node:test';
 import { RegistryError } from '../../src/core/errors.ts';
 import { ask, parseReply, withAdmin } from '../support/admin.ts';
 import { FakeClock } from '../support/fake-clock.ts';
-import { fakeDrain, fakeView } from '../support/fake-view.ts';
+import { fakeDrain, fakeView, fakeWorkers } from '../support/fake-view.ts';
 import { eventually } from '../support/eventually.ts';
 
 /** All paths of keys in a value, with `[]` for elements: the shape of a document. */
@@ -31,7 +31,7 @@ describe('the endpoints', () => {
   });
 
   it('answers /v1/status with exactly the documented keys', async () => {
-    const view = fakeView({ life: () => fakeDrain('lame_duck') });
+    const view = fakeView({ life: () => fakeDrain('lame_duck'), workers: fakeWorkers });
     await withAdmin(view, async ({ address }) => {
       const reply = await ask(address, 'GET /v1/status');
       assert.equal(reply.status, 200);
@@ -59,6 +59,13 @@ describe('the endpoints', () => {
         ...['registry', 'state', 'lastError', 'renewalsOk', 'renewalsFailed', 'losses'].map(
           (key) => `.local[].leases[].${key}`,
         ),
+        ...['wanted', 'lost', 'endedCpuMs'].map((key) => `.workers.${key}`),
+        ...['pid', 'state', 'connections', 'requests', 'inFlight'].map(
+          (key) => `.workers.processes[].${key}`,
+        ),
+        ...['residentBytes', 'heapUsedBytes', 'cpuMs', 'eventLoopLagMs'].map(
+          (key) => `.workers.processes[].${key}`,
+        ),
         '.services[].service',
         '.services[].known',
         '.services[].balance',
@@ -75,6 +82,7 @@ describe('the endpoints', () => {
     const view = fakeView({
       life: () => fakeDrain('lame_duck'),
       ready: () => ({ ready: false, reasons: ['the agent is draining'] }),
+      workers: fakeWorkers,
     });
     const checked: string[] = [];
     await withAdmin(view, async ({ address }) => {

@@ -7,7 +7,13 @@ import { status } from '../../src/cli/commands/status.ts';
 import { ConfigError, RegistryError } from '../../src/core/errors.ts';
 import type { Driver } from '../../src/registry/driver.ts';
 import { bench, nobody, run } from '../support/client-deps.ts';
-import { fakeDrain, fakeExplanation, fakeInstance, fakeView } from '../support/fake-view.ts';
+import {
+  fakeDrain,
+  fakeExplanation,
+  fakeInstance,
+  fakeView,
+  fakeWorkers,
+} from '../support/fake-view.ts';
 
 /** A registry that knows two instances of `payments`. */
 function fakeDriver(closed: () => void): Driver {
@@ -219,6 +225,12 @@ describe('status', () => {
     assert.match(text, /down for 1d 1h, discovers only: no such directory$/m);
     assert.match(text, /^draining \(admin\) for 1s of 25s$/m);
     assert.match(text, /^lame_duck +active +1s$/m);
+  });
+
+  it('says how many workers serve, where there are any', async () => {
+    const text = await run(fakeView({ workers: fakeWorkers }), (deps) => status(deps, {}));
+    assert.match(text, /^workers {3}1 of 2 serve, 1 lost since the start$/m);
+    assert.doesNotMatch(await run(fakeView(), (deps) => status(deps, {})), /workers/);
   });
 
   it('has colours only where they may be used', async () => {

@@ -25,6 +25,7 @@ describe('loadConfig', () => {
         suffixes: ['.localhost', '.svc'],
         passthrough: false,
         fastLane: true,
+        workers: 1,
         drain: { timeoutMs: 25_000 },
         log: { level: 'info', format: 'json' },
         command: [],

@@ -47,6 +47,9 @@ describe('a refused flag or variable', () => {
       { logLevel: 'wran' },
       '--log-level: "wran" is none of error, warn, info, debug; did you mean "warn"?',
     ],
+    [{ workers: '0' }, '--workers: "0" is no number of workers; allowed is 1 to 64, or auto'],
+    [{ workers: '65' }, '--workers: "65" is no number of workers; allowed is 1 to 64, or auto'],
+    [{ workers: '1.5' }, '--workers: "1.5" is no number of workers; allowed is 1 to 64, or auto'],
     [{ passthrough: 'maybe' }, '--passthrough: "maybe" is neither true nor false'],
     [
       { listen: 'x:99999' },

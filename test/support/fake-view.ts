@@ -5,6 +5,7 @@ import type {
   Explanation,
   LifeStatus,
   UsedServiceStatus,
+  WorkersStatus,
 } from '../../src/admin/view.ts';
 import { Histogram } from '../../src/core/histogram.ts';
 import type { Instance } from '../../src/core/instance.ts';
@@ -128,6 +129,21 @@ export function fakeUse(parts: Partial<UsedServiceStatus> = {}): UsedServiceStat
       latency,
     },
     ...parts,
+  };
+}
+
+/** Two workers, one of which has just been started in the place of a lost one. */
+export function fakeWorkers(): WorkersStatus {
+  const work = { connections: 3, requests: 5, inFlight: 1 };
+  const use = { residentBytes: 6e7, heapUsedBytes: 1e7, cpuMs: 500 };
+  return {
+    wanted: 2,
+    lost: 1,
+    endedCpuMs: 250,
+    processes: [
+      { pid: 4712, state: 'serving', ...work, ...use, eventLoopLagMs: 4 },
+      { pid: 4714, state: 'starting', ...work, ...use, eventLoopLagMs: 1 },
+    ],
   };
 }
 
