@@ -96,7 +96,11 @@ function renderWorkers(page: Exposition, { lost, processes }: WorkersStatus): vo
 }
 
 function renderProcess(page: Exposition, use: ProcessUse): void {
-  page.family('process_resident_memory_bytes', 'gauge', 'Memory of the agent process, and its workers.');
+  page.family(
+    'process_resident_memory_bytes',
+    'gauge',
+    'Memory of the agent process, and its workers.',
+  );
   page.sample({}, use.residentBytes);
   page.family('process_heap_used_bytes', 'gauge', 'Memory of live JavaScript objects.');
   page.sample({}, use.heapUsedBytes);
