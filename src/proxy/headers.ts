@@ -3,6 +3,7 @@ import type { IncomingMessage } from 'node:http';
 import type { Random } from '../core/random.ts';
 import { lengthsOf } from './field-names.ts';
 import { serviceHeaders } from './routing/header.ts';
+import { newTraceparent } from './traceparent.ts';
 
 /** How the agent signs messages in Via (RFC 9110 §7.6.3). */
 const pseudonym = 'outrigger';
@@ -91,18 +92,19 @@ function addOwn(headers: string[], seen: ReadonlyMap<string, number>, hop: Reque
   if (!seen.has('traceparent')) headers.push('traceparent', newTraceparent(hop.random));
 }
 
-/** The lines that `requestHeaders` adds to a request that brings none of these fields, or only `traceparent`. */
-export function addedToRequest(hop: RequestHop, isTraced: boolean): string {
-  const { clientAddress, originalHost } = hop;
+/** What `requestHeaders` adds to a request that has none of it, as lines of a head; without `traceparent`. */
+export function forwardingLines({
+  clientAddress,
+  originalHost,
+}: Pick<RequestHop, 'clientAddress' | 'originalHost'>): string {
   const forwardedFor =
     clientAddress === undefined ? '' : `X-Forwarded-For: ${withoutMapping(clientAddress)}\r\n`;
   const forwardedHost = originalHost === undefined ? '' : `X-Forwarded-Host: ${originalHost}\r\n`;
-  const traceparent = isTraced ? '' : `traceparent: ${newTraceparent(hop.random)}\r\n`;
-  return `${forwardedFor}X-Forwarded-Proto: http\r\n${forwardedHost}Via: 1.1 ${pseudonym}\r\n${traceparent}`;
+  return `${forwardedFor}X-Forwarded-Proto: http\r\n${forwardedHost}Via: 1.1 ${pseudonym}\r\n`;
 }
 
-/** The line that `replyHeaders` adds. */
-export const addedToReply = `Via: 1.1 ${pseudonym}\r\n`;
+/** What `replyHeaders` adds. */
+export const viaLine = `Via: 1.1 ${pseudonym}\r\n`;
 
 /** An IPv4 address as it is, also on a socket for both families. */
 function withoutMapping(address: string): string {
@@ -205,33 +207,4 @@ function namedInConnection(raw: readonly string[]): ReadonlySet<string> | undefi
     }
   }
   return named;
-}
-
-/**
- * W3C Trace Context, version 00, sampled: a flag that says otherwise would switch off the tracing of the callee. The span's
- * id, which must differ within its trace only, is made of the trace's: random digits are dear.
- */
-function newTraceparent(random: Random): string {
-  const first = hex12(random);
-  const second = hex12(random);
-  const third = hex12(random);
-  return `00-${first}${second}${third.slice(4)}-${third}${first.slice(8)}-01`;
-}
-
-/** All numbers of three hexadecimal digits: looking them up is much quicker than writing them. */
-const threeDigits: readonly string[] = Array.from({ length: 4096 }, (_, number) =>
-  number.toString(16).padStart(3, '0'),
-);
-
-/** Twelve random hexadecimal digits, not all of them zero: an id of zeroes means "invalid". */
-function hex12(random: Random): string {
-  const number = random() * 0x100_0000;
-  const high = Math.floor(number);
-  const low = Math.floor((number - high) * 0x100_0000) || 1;
-  return digits(high) + digits(low);
-}
-
-/** Of a number below 2^24. */
-function digits(number: number): string {
-  return (threeDigits[number >> 12] ?? '') + (threeDigits[number & 4095] ?? '');
 }

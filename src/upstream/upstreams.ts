@@ -33,13 +33,15 @@ export interface UpstreamsOptions {
 interface Entry {
   readonly upstream: Upstream;
   readonly watching: AbortController;
+  /** The number of the use that was the last so far. */
+  lastUse: number;
 }
 
 export class Upstreams {
   readonly #deps: UpstreamsDeps;
   readonly #options: Required<UpstreamsOptions>;
-  /** In order of last use, the least recent first. */
   readonly #entries = new Map<string, Entry>();
+  #uses = 0;
   readonly #closing = new AbortController();
   #names: ReadonlySet<string> = new Set();
   #namesTimer: Timer | undefined;
@@ -52,10 +54,13 @@ export class Upstreams {
 
   /** The service's upstream, made and watched from now on if it was not in use. Undefined when too many are. */
   get(service: string): Upstream | undefined {
-    const entry = this.#entries.get(service) ?? this.#open(service);
-    if (entry === undefined) return undefined;
-    this.#entries.delete(service);
-    this.#entries.set(service, entry);
+    let entry = this.#entries.get(service);
+    if (entry === undefined) {
+      entry = this.#open(service);
+      if (entry === undefined) return undefined;
+      this.#entries.set(service, entry);
+    }
+    entry.lastUse = ++this.#uses;
     return entry.upstream;
   }
 
@@ -122,22 +127,27 @@ export class Upstreams {
     const upstream = new Upstream({ ...deps, ...registry }, policy, first);
     const watching = new AbortController();
     source.watch(service, (snapshot) => upstream.update(snapshot), watching.signal);
-    return { upstream, watching };
+    return { upstream, watching, lastUse: 0 };
   }
 
   /** Whoever calls names at random must neither fill the memory nor push out the services that exist. */
   #makeRoom(): boolean {
     const { upstreamsMax, unknownMax } = this.#options;
-    const unknown = this.all().filter(({ known }) => !known);
+    const all = [...this.#entries.values()];
+    const unknown = all.filter(({ upstream }) => !upstream.known);
     if (unknown.length >= unknownMax) return this.#shutIdle(unknown);
     if (this.#entries.size < upstreamsMax) return true;
-    return this.#shutIdle(unknown) || this.#shutIdle(this.all());
+    return this.#shutIdle(unknown) || this.#shutIdle(all);
   }
 
-  #shutIdle(upstreams: readonly Upstream[]): boolean {
-    const idle = upstreams.find(({ counters }) => counters.inFlight === 0);
-    if (idle !== undefined) this.#shut(idle.service);
-    return idle !== undefined;
+  /** The one whose last use is longest ago. */
+  #shutIdle(entries: readonly Entry[]): boolean {
+    const idle = entries.filter(({ upstream }) => upstream.counters.inFlight === 0);
+    const [first, ...others] = idle;
+    if (first === undefined) return false;
+    const oldest = others.reduce((a, b) => (b.lastUse < a.lastUse ? b : a), first);
+    this.#shut(oldest.upstream.service);
+    return true;
   }
 
   #shut(service: string): void {

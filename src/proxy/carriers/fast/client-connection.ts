@@ -1,6 +1,7 @@
 // One client's connection on the fast lane: its requests one after another, until one is in doubt.
 import type { Socket } from 'node:net';
 import { ownText, parseAuthority } from '../../authority.ts';
+import { forwardingLines } from '../../headers.ts';
 import { refusalBytes } from '../../replies.ts';
 import { FastCall, type CallClient } from './fast-call.ts';
 import type { LaneDeps } from './lane-deps.ts';
@@ -53,8 +54,9 @@ export class ClientConnection implements CallClient {
   /** The client has sent something since the last sweep; then that sweep's time counts. */
   #heard = true;
   #heardAtMs = 0;
-  /** The last host that was found to be one: mostly it is the next one too. */
-  #soundHost: string | undefined;
+  /** The last host that was found to be one, mostly the next one too, and the lines that go with it. */
+  #soundHost = '';
+  #forwardingLines = '';
 
   constructor(
     deps: LaneDeps,
@@ -79,6 +81,10 @@ export class ClientConnection implements CallClient {
 
   get closing(): boolean {
     return this.#lastRequest || this.#deps.isDraining();
+  }
+
+  get forwardingLines(): string {
+    return this.#forwardingLines;
   }
 
   write(bytes: string | Buffer): boolean {
@@ -149,7 +155,7 @@ export class ClientConnection implements CallClient {
   };
 
   #read(bytes: Buffer): void {
-    const request = this.#deps.requests.read(bytes, 0);
+    const request = this.#deps.requests.read(bytes);
     if (request === 'doubtful' || !this.#isSound(request.host)) {
       this.#stepAside(bytes);
       return;
@@ -182,6 +188,8 @@ export class ClientConnection implements CallClient {
     if (host === this.#soundHost) return true;
     if (parseAuthority(host) === undefined) return false;
     this.#soundHost = ownText(host);
+    const lines = forwardingLines({ clientAddress: this.address, originalHost: host });
+    this.#forwardingLines = ownText(lines);
     return true;
   }
 

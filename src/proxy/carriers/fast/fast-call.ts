@@ -1,16 +1,16 @@
 // One request on the fast lane: drives its exchange, sends it to an instance and writes the reply.
 import {
-  addedToReply,
-  addedToRequest,
   isNeverSent,
   replyHeaders,
   requestHeaders,
   trailerFields,
+  viaLine,
 } from '../../headers.ts';
 import type { Attempt, Exchange, Failure } from '../../exchange.ts';
 import type { Call } from '../../intake.ts';
 import { Pursuit, type Pursuer } from '../../pursuit.ts';
 import { refusalBytes } from '../../replies.ts';
+import { newTraceparent } from '../../traceparent.ts';
 import { chunks, endOfChunks, joined } from './framing.ts';
 import { fieldLines, splitFields } from './head-text.ts';
 import type { InstanceConnection, ReplyEvents } from './instance-connection.ts';
@@ -23,6 +23,8 @@ import type { CanonicalRequest } from './request-head.ts';
 /** What a call needs of its client's connection. */
 export interface CallClient {
   readonly address: string | undefined;
+  /** Lines that the request gets for having come from this client. */
+  readonly forwardingLines: string;
   /** The connection takes no request after this one. */
   readonly closing: boolean;
   /** False: no more until `flow` is called. */
@@ -75,7 +77,7 @@ export class FastCall implements Pursuer, ReplyEvents {
       request.body === 0
         ? noBody
         : new RequestBody(request.body, call.exchange.upstream.policy.replayBytesMax);
-    this.#head = requestHead(deps, call, request, client.address);
+    this.#head = requestHead(deps, call, request, client);
   }
 
   /** Bytes of a reply may have been written. */
@@ -159,13 +161,13 @@ export class FastCall implements Pursuer, ReplyEvents {
     );
   }
 
-  whole(reply: CanonicalReply, contents: string): void {
+  whole(reply: CanonicalReply): void {
     const stage = this.#stage;
     if (!this.#accepts(reply)) {
       if (stage.kind === 'sent') stage.connection.destroy();
       return;
     }
-    this.#client.write(replyHead(reply, false, this.#client.closing) + contents);
+    this.#client.write(replyHead(reply, false, this.#client.closing) + reply.rest);
     this.#finish(stage);
   }
 
@@ -301,23 +303,25 @@ function replyHead(reply: CanonicalReply, isChunked: boolean, closing: boolean):
   const { passing } = reply;
   const isPlain = passing !== undefined;
   const lines = isPlain ? passing : fieldLines(replyHeaders(reply.rawHeaders, isChunked));
-  return `${statusLine(reply)}${lines}${isPlain ? addedToReply : ''}${isChunked ? chunkedLine : ''}${closing ? closeLine : keepAliveLines}\r\n`;
+  return `${statusLine(reply)}${lines}${isPlain ? viaLine : ''}${isChunked ? chunkedLine : ''}${closing ? closeLine : keepAliveLines}\r\n`;
 }
 
 function requestHead(
   { random }: LaneDeps,
   { host, route }: Call,
   request: CanonicalRequest,
-  clientAddress: string | undefined,
+  client: CallClient,
 ): string {
-  const { method, passing, host: originalHost, isTraced } = request;
-  const hop = { host, originalHost, clientAddress, random };
-  const lines =
-    passing === undefined
-      ? fieldLines(requestHeaders(request.rawHeaders, hop))
-      : `Host: ${host}\r\n${passing}${addedToRequest(hop, isTraced)}`;
+  const start = `${request.method} ${route.path} HTTP/1.1\r\n`;
   const framing = request.body === 'chunked' ? chunkedLine : '';
-  return `${method} ${route.path} HTTP/1.1\r\n${lines}${framing}Connection: keep-alive\r\n\r\n`;
+  const end = `${framing}Connection: keep-alive\r\n\r\n`;
+  const { passing, host: originalHost, isTraced } = request;
+  if (passing === undefined) {
+    const hop = { host, originalHost, clientAddress: client.address, random };
+    return `${start}${fieldLines(requestHeaders(request.rawHeaders, hop))}${end}`;
+  }
+  const trace = isTraced ? '' : `traceparent: ${newTraceparent(random)}\r\n`;
+  return `${start}Host: ${host}\r\n${passing}${client.forwardingLines}${trace}${end}`;
 }
 
 function passedOn(trailer: string): string {

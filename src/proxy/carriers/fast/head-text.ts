@@ -18,15 +18,15 @@ export class LineCuts {
     return true;
   }
 
-  /** The other lines of a head: `text` begins at `textFrom` of the bytes, its fields at `fieldsFrom` of the text. */
-  apply(text: string, fieldsFrom: number, textFrom: number): string {
+  /** The other lines of the head whose fields begin at `from` and which ends at `end` of the text. */
+  apply(text: string, from: number, end: number): string {
     let kept = '';
-    let at = fieldsFrom;
+    let at = from;
     for (let index = 0; index < this.#count; index += 2) {
-      kept += text.slice(at, (this.#places[index] ?? 0) - textFrom);
-      at = (this.#places[index + 1] ?? 0) - textFrom;
+      kept += text.slice(at, this.#places[index] ?? at);
+      at = this.#places[index + 1] ?? at;
     }
-    return kept + text.slice(at, -2);
+    return kept + text.slice(at, end - 2);
   }
 }
 

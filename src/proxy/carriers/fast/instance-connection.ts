@@ -2,12 +2,12 @@
 import { Socket } from 'node:net';
 import { ChunkedWalk } from './chunked.ts';
 import type { PoolDeps } from './lane-deps.ts';
-import type { CanonicalReply } from './reply-head.ts';
+import { shortBytesMax, type CanonicalReply } from './reply-head.ts';
 
 /** What the connection tells of the reply to the request that was sent last. After `ended` or `failed` nothing more. */
 export interface ReplyEvents {
-  /** The answer with all of its body, one character a byte. */
-  whole(reply: CanonicalReply, contents: string): void;
+  /** The answer with all of its body in `rest`. */
+  whole(reply: CanonicalReply): void;
   /** A 1xx that is not the answer. */
   interim(reply: CanonicalReply): void;
   /**
@@ -39,9 +39,6 @@ type State =
 const idle: State = { kind: 'idle' };
 const waitingForHead: State = { kind: 'head' };
 const over: State = { kind: 'over' };
-
-/** A larger reply is not copied in one piece. */
-const wholeBytesMax = 16_384;
 
 export class InstanceConnection {
   /** Not to be read or written by anybody else once it is connected. */
@@ -135,7 +132,7 @@ export class InstanceConnection {
       typeof reply === 'object' &&
       reply.status >= 200 &&
       reply.end + Number(reply.body) === bytes.length;
-    if (!isWhole || bytes.length > wholeBytesMax) {
+    if (!isWhole || bytes.length > shortBytesMax) {
       this.#takeHead(reply, Buffer.from(bytes));
       return;
     }
@@ -144,7 +141,7 @@ export class InstanceConnection {
     this.keepAliveMs = reply.keepAliveMs;
     this.#events = undefined;
     this.#state = idle;
-    events?.whole(reply, bytes.toString('latin1', reply.end));
+    events?.whole(reply);
   }
 
   #readHead(bytes: Buffer): void {

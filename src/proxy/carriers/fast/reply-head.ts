@@ -30,6 +30,9 @@ const telling = new TokenTable([
 const connectionOptions = new TokenTable(['close', 'keep-alive'] as const);
 const codings = new TokenTable(['chunked'] as const);
 
+/** What is not longer is made one text, with the contents that came with the head. */
+export const shortBytesMax = 16_384;
+
 export class CanonicalReply {
   readonly status: number;
   /** The status and the instance's own words, unless they could not be written as they are; with the line's end. */
@@ -44,9 +47,12 @@ export class CanonicalReply {
   readonly passing: string | undefined;
   /** Where the head ends in the bytes. */
   readonly end: number;
+  /** What came with it, one character a byte, unless that is much. */
+  readonly rest: string;
   readonly #fields: string;
 
-  constructor(found: ReplyReader, text: string, headOnly: boolean) {
+  /** `text`: the head, and what came with it. */
+  constructor(found: ReplyReader, text: string, end: number, headOnly: boolean) {
     this.status = found.status;
     this.statusText = found.hasPlainWords
       ? text.slice(statusFrom, found.fieldsFrom)
@@ -54,9 +60,10 @@ export class CanonicalReply {
     this.body = hasNoBody(found.status, headOnly) ? 0 : found.body;
     this.keepAlive = this.body !== 'close' && (found.isVersion11 ? !found.closes : found.stays);
     this.keepAliveMs = found.keepAliveMs;
-    this.#fields = text.slice(found.fieldsFrom, -2);
-    this.passing = found.isPassing ? found.cuts.apply(text, found.fieldsFrom, 0) : undefined;
-    this.end = text.length;
+    this.#fields = text.slice(found.fieldsFrom, end - 2);
+    this.passing = found.isPassing ? found.cuts.apply(text, found.fieldsFrom, end) : undefined;
+    this.end = end;
+    this.rest = text.slice(end);
   }
 
   /** Names and values of all fields in turn, one character a byte. */
@@ -96,7 +103,11 @@ export class ReplyReader {
     const end = isLine ? this.#readFields(bytes, this.fieldsFrom) : -1;
     // Framed in two ways is not framed.
     if (end > headBytesMax || (this.isChunked && this.length !== -1)) return 'bad';
-    if (end !== -1) return new CanonicalReply(this, bytes.toString('latin1', 0, end), headOnly);
+    if (end !== -1) {
+      const isShort = bytes.length <= shortBytesMax;
+      const text = bytes.toString('latin1', 0, isShort ? bytes.length : end);
+      return new CanonicalReply(this, text, end, headOnly);
+    }
     return bytes.length <= headBytesMax && bytes.indexOf('\r\n\r\n') === -1 ? 'incomplete' : 'bad';
   }
 

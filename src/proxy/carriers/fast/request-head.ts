@@ -66,18 +66,18 @@ export class CanonicalRequest {
   readonly end: number;
   readonly #fields: string;
 
-  constructor(found: RequestReader, text: string, from: number, end: number) {
-    const fieldsFrom = found.fieldsFrom - from;
+  constructor(found: RequestReader, text: string) {
+    const { fieldsFrom } = found;
     this.method = found.method;
     this.target = text.slice(found.method.length + 1, fieldsFrom - version.length);
-    this.host = text.slice(found.hostFrom - from, found.hostTo - from);
+    this.host = text.slice(found.hostFrom, found.hostTo);
     this.body = found.isChunked ? 'chunked' : Math.max(0, found.length);
     this.close = found.connection === 'close';
     this.isTraced = found.isTraced;
     this.isIdempotent = found.isIdempotent;
     this.#fields = text.slice(fieldsFrom, -2);
-    this.passing = found.isPassing ? found.cuts.apply(text, fieldsFrom, from) : undefined;
-    this.end = end;
+    this.passing = found.isPassing ? found.cuts.apply(text, fieldsFrom, text.length) : undefined;
+    this.end = text.length;
   }
 
   /** Names and values of all fields in turn. */
@@ -101,18 +101,17 @@ export class RequestReader {
   isPassing = true;
   readonly cuts = new LineCuts();
 
-  /** The request whose head begins at `from`; `doubtful` for all that is not plainly canonical or not complete. */
-  read(bytes: Buffer, from: number): CanonicalRequest | 'doubtful' {
+  /** The request whose head begins the bytes; `doubtful` for all that is not plainly canonical or not complete. */
+  read(bytes: Buffer): CanonicalRequest | 'doubtful' {
     this.#clear();
-    const isLine = this.#readLine(bytes, from);
+    const isLine = this.#readLine(bytes);
     const end = isLine ? this.#readFields(bytes, this.fieldsFrom) : -1;
-    if (end === -1 || end - from > headBytesMax) return 'doubtful';
+    if (end === -1 || end > headBytesMax) return 'doubtful';
     if (this.hostTo === this.hostFrom || (this.isChunked && this.length !== -1)) return 'doubtful';
-    return new CanonicalRequest(this, bytes.toString('latin1', from, end), from, end);
+    return new CanonicalRequest(this, bytes.toString('latin1', 0, end));
   }
 
   #clear(): void {
-    this.method = '';
     this.hostFrom = this.hostTo = 0;
     this.length = -1;
     this.isChunked = this.isTraced = this.isIdempotent = false;
@@ -121,9 +120,9 @@ export class RequestReader {
     this.cuts.clear();
   }
 
-  #readLine(bytes: Buffer, from: number): boolean {
-    for (const method of methods) if (startsWith(bytes, from, method)) this.method = method;
-    const at = from + this.method.length;
+  #readLine(bytes: Buffer): boolean {
+    this.method = methods.find((method) => startsWith(bytes, 0, method)) ?? '';
+    const at = this.method.length;
     if (this.method === '' || !startsWith(bytes, at, ' /')) return false;
     const end = endOfTarget(bytes, at + 1);
     this.fieldsFrom = end + version.length;
