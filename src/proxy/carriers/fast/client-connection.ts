@@ -88,7 +88,9 @@ export class ClientConnection implements CallClient {
   }
 
   write(bytes: string | Buffer): boolean {
-    return this.#socket.destroyed || this.#socket.write(bytes, 'latin1');
+    if (this.#socket.destroyed) return true;
+    if (typeof bytes === 'string') return this.#deps.turnWrites.write(this.#socket, bytes);
+    return this.#socket.write(bytes);
   }
 
   holdBody(hold: boolean): void {

@@ -78,6 +78,7 @@ export class FastCall implements Pursuer, ReplyEvents {
         ? noBody
         : new RequestBody(request.body, call.exchange.upstream.policy.replayBytesMax);
     this.#head = requestHead(deps, call, request, client);
+    deps.turnWrites.callBegins();
   }
 
   /** Bytes of a reply may have been written. */
@@ -285,7 +286,9 @@ export class FastCall implements Pursuer, ReplyEvents {
   }
 
   #end(): void {
+    if (this.#stage.kind === 'over') return;
     this.#stage = over;
+    this.#deps.turnWrites.callEnds();
     this.#pursuit.stop();
   }
 }

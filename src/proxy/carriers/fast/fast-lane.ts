@@ -7,6 +7,7 @@ import { InstancePools } from './instance-pools.ts';
 import type { LaneDeps } from './lane-deps.ts';
 import { ReplyReader } from './reply-head.ts';
 import { RequestReader } from './request-head.ts';
+import { TurnWrites } from './turn-writes.ts';
 
 /** How often deadlines are looked at: one timer for all connections, in place of some for each request. */
 const sweepMs = 100;
@@ -14,7 +15,7 @@ const sweepMs = 100;
 /** As much as comes in one read. */
 const readBytesMax = 65_536;
 
-export type FastLaneDeps = Omit<LaneDeps, 'pools' | 'requests'> & DialDeps;
+export type FastLaneDeps = Omit<LaneDeps, 'pools' | 'requests' | 'turnWrites'> & DialDeps;
 
 export class FastLane {
   readonly #deps: LaneDeps;
@@ -25,8 +26,14 @@ export class FastLane {
 
   constructor(deps: FastLaneDeps) {
     const readBuffer = Buffer.allocUnsafeSlow(readBytesMax);
-    const pools = new InstancePools({ ...deps, replies: new ReplyReader(), readBuffer });
-    this.#deps = { ...deps, pools, requests: new RequestReader() };
+    const turnWrites = new TurnWrites();
+    const pools = new InstancePools({
+      ...deps,
+      turnWrites,
+      replies: new ReplyReader(),
+      readBuffer,
+    });
+    this.#deps = { ...deps, turnWrites, pools, requests: new RequestReader() };
   }
 
   /** Serves the connection until it ends or is given to `general`, with the unread bytes put back. */

@@ -73,7 +73,7 @@ export class InstanceConnection {
   }
 
   get usable(): boolean {
-    return this.#state.kind === 'idle' && !this.socket.destroyed && this.socket.writable;
+    return this.#state.kind === 'idle';
   }
 
   /** The reply has ended and the connection can carry another request. */
@@ -91,7 +91,8 @@ export class InstanceConnection {
     this.#headOnly = headOnly;
     this.#state = waitingForHead;
     this.#reply = undefined;
-    return this.socket.write(bytes, 'latin1');
+    if (typeof bytes === 'string') return this.#deps.turnWrites.write(this.socket, bytes);
+    return this.socket.write(bytes);
   }
 
   /** More of the request's body. */

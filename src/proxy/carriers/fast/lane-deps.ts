@@ -6,11 +6,13 @@ import type { Intake } from '../../intake.ts';
 import type { InstancePools } from './instance-pools.ts';
 import type { ReplyReader } from './reply-head.ts';
 import type { RequestReader } from './request-head.ts';
+import type { TurnWrites } from './turn-writes.ts';
 
 export interface LaneDeps {
   readonly intake: Intake;
   readonly pools: InstancePools;
   readonly requests: RequestReader;
+  readonly turnWrites: TurnWrites;
   readonly clock: Clock;
   readonly random: Random;
   /** Whether replies must say that their connection takes no further request. */
@@ -19,6 +21,7 @@ export interface LaneDeps {
 
 export interface PoolDeps extends DialDeps {
   readonly replies: ReplyReader;
+  readonly turnWrites: TurnWrites;
   /** All connections to instances read into it, one after another: what is to last must be copied. */
   readonly readBuffer: Buffer;
 }
