@@ -4,37 +4,44 @@
 //
 // Linux only, for the memory is VmRSS of /proc. All of a round are started one after another, so that what else the machine
 // does meets each alike.
-import { fork, spawn, type ChildProcess } from 'node:child_process';
-import { once } from 'node:events';
-import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
-import { request, type IncomingMessage } from 'node:http';
-import type { Socket } from 'node:net';
+import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { createInterface } from 'node:readline';
-import { setTimeout as sleep } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
 import { requireRedis, startRedis } from '../test/servers/redis.ts';
+import {
+  end,
+  openConnections,
+  openTunnel,
+  settledMb,
+  start,
+  startFleet,
+} from './footprint-process.ts';
 
 const goalStartMs = 100;
 const goalKnownMb = 15;
 const instances = 1000;
-/** After this time without work, the memory is read. */
-const settleMs = 1000;
+const connections = 1000;
+/** The one instance of the fleet that answers. */
+const service = 'real.fleet.localhost';
 
 const program = fileURLToPath(new URL('../bin/outrigger.js', import.meta.url));
-const fleetScript = fileURLToPath(new URL('footprint-fleet.ts', import.meta.url));
-const bareScript = `require('node:http').createServer().listen(0, '127.0.0.1', () => console.log('ready'))`;
+const bareScript = `
+  const server = require('node:http').createServer((request, response) => response.end('ok'));
+  server.keepAliveTimeout = 120_000;
+  server.listen(0, '127.0.0.1', () => console.log('http://127.0.0.1:' + server.address().port));`;
 
-const figures = ['startMs', 'idleMb', 'knownMb', 'calledMb'] as const;
-/** From process start to the ready line; memory then, with all instances known, and after a proxied request. */
+const figures = ['startMs', 'idleMb', 'knownMb', 'calledMb', 'connectionsMb'] as const;
+/**
+ * From process start to the ready line; memory then, with all instances known, and after a proxied request; what the idle
+ * client connections take beyond that.
+ */
 type Figures = Record<(typeof figures)[number], number>;
 
 interface Subject {
   readonly name: string;
-  /** Arguments of node. */
-  readonly args: readonly string[];
+  readonly measure: () => Promise<Figures>;
   readonly samples: Figures[];
 }
 
@@ -44,75 +51,27 @@ interface Row {
   readonly p99: Figures;
 }
 
-async function measureBare(): Promise<Figures> {
-  const { process, startMs } = await start(['-e', bareScript]);
-  const idleMb = await settledMb(process);
-  await end(process);
-  return { startMs, idleMb, knownMb: idleMb, calledMb: idleMb };
+/** Bare Node knows no instances, so its memory stays as it is until it is called. */
+async function measure(args: readonly string[], isAgent: boolean): Promise<Figures> {
+  const { child, startMs, line } = await start(args);
+  const port = Number(/http:\/\/127\.0\.0\.1:(\d+)/.exec(line)?.[1]);
+  const idleMb = await settledMb(child);
+  if (isAgent) await openTunnel(port, service);
+  const knownMb = isAgent ? await settledMb(child) : idleMb;
+  const first = await openConnections(port, service, 1);
+  const calledMb = await settledMb(child);
+  const others = await openConnections(port, service, connections);
+  const connectionsMb = (await settledMb(child)) - calledMb;
+  await first();
+  await others();
+  await end(child);
+  return { startMs, idleMb, knownMb, calledMb, connectionsMb };
 }
 
-async function measureAgent(args: readonly string[]): Promise<Figures> {
-  const { process, startMs, line } = await start(args);
-  const port = Number(/proxy=http:\/\/127\.0\.0\.1:(\d+)/.exec(line)?.[1]);
-  const idleMb = await settledMb(process);
-  await openTunnel(port);
-  const knownMb = await settledMb(process);
-  await get(port);
-  const calledMb = await settledMb(process);
-  await end(process);
-  return { startMs, idleMb, knownMb, calledMb };
-}
-
-async function start(
-  args: readonly string[],
-): Promise<{ process: ChildProcess; startMs: number; line: string }> {
-  const startedAtMs = performance.now();
-  const child = spawn(process.execPath, args, {
-    stdio: ['ignore', 'pipe', 'inherit'],
-    env: { PATH: process.env['PATH'] },
-  });
-  const [line] = (await once(createInterface(child.stdout), 'line')) as [string];
-  return { process: child, startMs: performance.now() - startedAtMs, line };
-}
-
-async function end(process: ChildProcess): Promise<void> {
-  process.kill('SIGKILL');
-  await once(process, 'exit');
-}
-
-async function settledMb({ pid }: ChildProcess): Promise<number> {
-  await sleep(settleMs);
-  const kb = /^VmRSS:\s+(\d+) kB$/m.exec(readFileSync(`/proc/${pid}/status`, 'utf8'))?.[1];
-  return Number(kb) / 1024;
-}
-
-/** Makes the agent know the service without its HTTP client, which a tunnel does not use. */
-async function openTunnel(port: number): Promise<void> {
-  const connect = request({ port, method: 'CONNECT', path: 'real.fleet.localhost:80' }).end();
-  const [response, socket] = (await once(connect, 'connect')) as [IncomingMessage, Socket];
-  socket.destroy();
-  if (response.statusCode !== 200) throw new Error(`CONNECT: ${response.statusCode ?? 0}`);
-}
-
-async function get(port: number): Promise<void> {
-  const call = request({ port, headers: { host: 'real.fleet.localhost' } }).end();
-  const [response] = (await once(call, 'response')) as [IncomingMessage];
-  response.resume();
-  await once(response, 'end');
-  if (response.statusCode !== 200) throw new Error(`GET: ${response.statusCode ?? 0}`);
-}
-
-function agentArgs(registry: string): string[] {
+function agentArgs(registry: string, directory: string): string[] {
   const addresses = ['--listen', '127.0.0.1:0', '--admin', '127.0.0.1:0'];
-  return [program, 'run', '--registry', registry, ...addresses, '--log-level', 'error'];
-}
-
-/** The process that has registered all instances; they end with it. */
-async function startFleet(registry: string): Promise<ChildProcess> {
-  const args = [registry, String(instances)];
-  const fleet = fork(fleetScript, args, { execArgv: ['--import', 'tsx'] });
-  await once(fleet, 'message');
-  return fleet;
+  const state = ['--state-dir', join(directory, 'state')];
+  return [program, 'run', '--registry', registry, ...addresses, ...state, '--log-level', 'error'];
 }
 
 function summarize({ name, samples }: Subject): Row {
@@ -130,56 +89,71 @@ function print(rows: readonly Row[], rounds: number): void {
   const [bare] = rows;
   console.log(`${rounds} rounds on Node ${process.version}; in brackets: more than bare Node`);
   console.log(
-    `goals: start ≤ +${goalStartMs} ms, ${instances} instances known ≤ +${goalKnownMb} MB (medians)\n`,
+    `goals: start ≤ +${goalStartMs} ms, ${instances} instances known ≤ +${goalKnownMb} MB (medians)`,
   );
-  const titles = ['start p50 ms', 'start p99 ms', 'idle MB', '1,000 known MB', 'after a call MB'];
-  console.log(['', ...titles].map((title) => title.padEnd(19)).join(''));
+  console.log(`last column: what ${connections} idle client connections add\n`);
+  const titles = ['start p50 ms', 'p99 ms', 'idle MB', 'known MB', 'called MB', 'connections MB'];
+  console.log(['', ...titles].map((title) => title.padEnd(18)).join(''));
   for (const { name, median, p99 } of rows) {
     const cell = (value: number, ofBare = NaN, digits = 1): string => {
       const more = value - ofBare;
-      const difference = bare?.name === name ? '' : ` (+${more.toFixed(digits)})`;
-      return (value.toFixed(digits) + difference).padEnd(19);
+      const sign = more < 0 ? '' : '+';
+      const difference = bare?.name === name ? '' : ` (${sign}${more.toFixed(digits)})`;
+      return (value.toFixed(digits) + difference).padEnd(18);
     };
     const cells = [
       cell(median.startMs, bare?.median.startMs, 0),
       cell(p99.startMs, bare?.p99.startMs, 0),
       cell(median.idleMb, bare?.median.idleMb),
+      // What bare Node has when idle; it knows no instances.
       cell(median.knownMb, bare?.median.knownMb),
       cell(median.calledMb, bare?.median.calledMb),
+      cell(median.connectionsMb, bare?.median.connectionsMb),
     ];
-    console.log(`${name.padEnd(19)}${cells.join('')}`.trimEnd());
+    console.log(`${name.padEnd(18)}${cells.join('')}`.trimEnd());
   }
+}
+
+async function run(
+  rounds: number,
+  registries: readonly string[],
+  directory: string,
+): Promise<Row[]> {
+  await Promise.all(registries.map((url) => startFleet(url, instances)));
+  const subjects: Subject[] = [
+    { name: 'bare Node', measure: () => measure(['-e', bareScript], false), samples: [] },
+    ...registries.map((url) => ({
+      name: `outrigger, ${new URL(url).protocol}`,
+      measure: () => measure(agentArgs(url, directory), true),
+      samples: [],
+    })),
+  ];
+  for (let round = 0; round < rounds; round++) {
+    for (const subject of subjects) subject.samples.push(await subject.measure());
+  }
+  return subjects.map(summarize);
 }
 
 async function main(): Promise<void> {
   const { values } = parseArgs({
-    options: { rounds: { type: 'string', default: '15' }, json: { type: 'boolean' } },
+    options: { rounds: { type: 'string', default: '11' }, json: { type: 'boolean' } },
   });
   const rounds = Number(values.rounds);
   const directory = mkdtempSync(join(tmpdir(), 'outrigger-bench-'));
+  process.once('exit', () => rmSync(directory, { recursive: true, force: true }));
   const missing = requireRedis();
   const redis = missing === undefined ? await startRedis() : undefined;
   if (missing !== undefined) console.error(`left out: redis: (${missing})`);
   const registries = [`file://${directory}/registry`, ...(redis === undefined ? [] : [redis.url])];
-  const fleets = await Promise.all(registries.map(startFleet));
-
-  const bare: Subject = { name: 'bare Node', args: [], samples: [] };
-  const agents: Subject[] = registries.map((url) => ({
-    name: `outrigger, ${new URL(url).protocol}`,
-    args: agentArgs(url),
-    samples: [],
-  }));
-  for (let round = 0; round < rounds; round++) {
-    bare.samples.push(await measureBare());
-    for (const { args, samples } of agents) samples.push(await measureAgent(args));
+  try {
+    const rows = await run(rounds, registries, directory);
+    if (values.json === true) console.log(JSON.stringify(rows, null, 2));
+    else print(rows, rounds);
+  } finally {
+    await redis?.stop();
   }
-
-  await Promise.all(fleets.map(end));
-  await redis?.stop();
-  rmSync(directory, { recursive: true });
-  const rows = [bare, ...agents].map(summarize);
-  if (values.json === true) console.log(JSON.stringify(rows, null, 2));
-  else print(rows, rounds);
 }
 
 await main();
+// The fleets still run; they end with this process.
+process.exit();

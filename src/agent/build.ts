@@ -4,7 +4,7 @@ import type { Config, ServiceConfig } from '../config/config.ts';
 import { systemClock as clock } from '../core/clock.ts';
 import type { Logger } from '../core/logger.ts';
 import { systemRandom as random } from '../core/random.ts';
-import { DnsServer } from '../dns/server.ts';
+import type { DnsServer } from '../dns/server.ts';
 import { HealthCheck } from '../health/health-check.ts';
 import { createProbe } from '../health/probe-table.ts';
 import { ExternalUpstreams } from '../proxy/external.ts';
@@ -69,9 +69,7 @@ export async function buildAgent(config: Config, deps: BuildDeps): Promise<Agent
     proxyUrl: () => proxy.url,
     adminUrl: () => admin.url,
   });
-  const dns =
-    config.dns &&
-    new DnsServer({ source: new DnsCallees(upstreams), clock, random, logger }, config.dns);
+  const dns = await buildDns(config, upstreams, logger);
   const others = [...(dns ? [dns] : []), upstreams, ...external, registries, ...stores];
   const steps = new AgentSteps({ services, proxy, supervisor, others });
   const drain = new Drain(
@@ -174,6 +172,17 @@ function buildService(service: ServiceConfig, deps: ServiceDeps): LocalService {
   const localService = { instance, health, leases, registrar };
   warnIfUnreachable(localService, tcpProber, logger);
   return localService;
+}
+
+/** Loads the server only when it is asked for. */
+async function buildDns(
+  { dns }: Config,
+  upstreams: Upstreams,
+  logger: Logger,
+): Promise<DnsServer | undefined> {
+  if (dns === undefined) return undefined;
+  const { DnsServer } = await import('../dns/server.ts');
+  return new DnsServer({ source: new DnsCallees(upstreams), clock, random, logger }, dns);
 }
 
 function buildSupervisor(
