@@ -12,8 +12,8 @@ import { TurnWrites } from './turn-writes.ts';
 /** How often deadlines are looked at: one timer for all connections, in place of some for each request. */
 const sweepMs = 100;
 
-/** As much as comes in one read. */
-const readBytesMax = 65_536;
+/** Long replies come in pieces of up to this size: each costs a read, a copy and a write. */
+const readBytesMax = 262_144;
 
 export type FastLaneDeps = Omit<LaneDeps, 'pools' | 'requests' | 'turnWrites'> & DialDeps;
 

@@ -86,13 +86,12 @@ export class InstanceConnection {
   }
 
   /** Begins a request. False: the instance takes no more bytes until `drained`. */
-  send(bytes: string | Buffer, headOnly: boolean, events: ReplyEvents): boolean {
+  send(text: string, headOnly: boolean, events: ReplyEvents): boolean {
     this.#events = events;
     this.#headOnly = headOnly;
     this.#state = waitingForHead;
     this.#reply = undefined;
-    if (typeof bytes === 'string') return this.#deps.turnWrites.write(this.socket, bytes);
-    return this.socket.write(bytes);
+    return this.#deps.turnWrites.write(this.socket, text);
   }
 
   /** More of the request's body. */
