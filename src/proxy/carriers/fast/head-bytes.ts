@@ -3,7 +3,7 @@
 export const cr = 13;
 export const lf = 10;
 export const space = 32;
-export const colon = 58;
+const colon = 58;
 
 const isToken = 1;
 const isVisible = 2;
@@ -23,7 +23,7 @@ kinds[9] = isVisible;
 for (let byte = 0x80; byte < 0x100; byte++) kinds[byte] = isBeyondAscii;
 
 /** Where the token (RFC 9110 §5.6.2) that begins at `from` ends. */
-export function endOfToken(bytes: Buffer, from: number): number {
+function endOfToken(bytes: Buffer, from: number): number {
   return endOf(bytes, from, isToken);
 }
 
@@ -46,6 +46,34 @@ function endOf(bytes: Buffer, from: number, kind: number): number {
   let at = from;
   while (at < bytes.length && ((kinds[bytes[at] ?? 0] ?? 0) & kind) !== 0) at++;
   return at;
+}
+
+/** Who looks at the fields of a head one after another. */
+export interface FieldReader {
+  /** Of the line from `from` to `to`, whose name ends at `nameEnd`. False when the field must not be there. */
+  note(bytes: Buffer, from: number, nameEnd: number, to: number): boolean;
+}
+
+/**
+ * Where the head whose fields begin at `from` ends, behind its empty line; -1 when it is not complete, not sound, or refused
+ * by the reader. `endOfValue`: which bytes values may have.
+ */
+export function endOfHead(
+  bytes: Buffer,
+  from: number,
+  endOfValue: (bytes: Buffer, from: number) => number,
+  reader: FieldReader,
+): number {
+  let at = from;
+  while (bytes[at] !== cr) {
+    const nameEnd = endOfToken(bytes, at);
+    if (nameEnd === at || bytes[nameEnd] !== colon) return -1;
+    const end = endOfValue(bytes, nameEnd + 1);
+    if (bytes[end] !== cr || bytes[end + 1] !== lf) return -1;
+    if (!reader.note(bytes, at, nameEnd, end)) return -1;
+    at = end + 2;
+  }
+  return bytes[at + 1] === lf ? at + 2 : -1;
 }
 
 /** Whether the text stands in the bytes at `from`. */

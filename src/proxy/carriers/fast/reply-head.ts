@@ -3,11 +3,11 @@ import { STATUS_CODES } from 'node:http';
 import {
   afterSpace,
   beforeSpace,
-  colon,
   cr,
   endOfAscii,
+  endOfHead,
   endOfText,
-  endOfToken,
+  type FieldReader,
   lf,
   readNumber,
   space,
@@ -81,7 +81,7 @@ function hasNoBody(status: number, headOnly: boolean): boolean {
 const statusFrom = 9;
 
 /** Reads one head after another, and remembers of each what it has found until the next one. */
-export class ReplyReader {
+export class ReplyReader implements FieldReader {
   status = 0;
   isVersion11 = false;
   /** Words there are, and of ASCII alone. */
@@ -100,7 +100,7 @@ export class ReplyReader {
   read(bytes: Buffer, headOnly: boolean): CanonicalReply | 'incomplete' | 'bad' {
     this.#clear();
     const isLine = this.#readLine(bytes);
-    const end = isLine ? this.#readFields(bytes, this.fieldsFrom) : -1;
+    const end = isLine ? endOfHead(bytes, this.fieldsFrom, endOfText, this) : -1;
     // Framed in two ways is not framed.
     if (end > headBytesMax || (this.isChunked && this.length !== -1)) return 'bad';
     if (end !== -1) {
@@ -137,22 +137,8 @@ export class ReplyReader {
     return bytes[end] === cr && bytes[end + 1] === lf;
   }
 
-  /** Where the head ends, behind its empty line; -1 when it is not complete or not sound. */
-  #readFields(bytes: Buffer, from: number): number {
-    let at = from;
-    while (bytes[at] !== cr) {
-      const nameEnd = endOfToken(bytes, at);
-      if (nameEnd === at || bytes[nameEnd] !== colon) return -1;
-      const end = endOfText(bytes, nameEnd + 1);
-      if (bytes[end] !== cr || bytes[end + 1] !== lf) return -1;
-      if (!this.#note(bytes, at, nameEnd, end)) return -1;
-      at = end + 2;
-    }
-    return bytes[at + 1] === lf ? at + 2 : -1;
-  }
-
   /** False when the field in the line from `from` to `to` must not be there, or not twice. */
-  #note(bytes: Buffer, from: number, nameEnd: number, to: number): boolean {
+  note(bytes: Buffer, from: number, nameEnd: number, to: number): boolean {
     const name = telling.find(bytes, from, nameEnd);
     if (name === undefined) return true;
     const valueFrom = afterSpace(bytes, nameEnd + 1, to);

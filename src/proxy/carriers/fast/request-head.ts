@@ -2,12 +2,10 @@
 import {
   afterSpace,
   beforeSpace,
-  colon,
-  cr,
   endOfAscii,
+  endOfHead,
   endOfTarget,
-  endOfToken,
-  lf,
+  type FieldReader,
   readNumber,
   startsWith,
   TokenTable,
@@ -87,7 +85,7 @@ export class CanonicalRequest {
 }
 
 /** Reads one head after another, and remembers of each what it has found until the next one. */
-export class RequestReader {
+export class RequestReader implements FieldReader {
   method = '';
   fieldsFrom = 0;
   hostFrom = 0;
@@ -105,7 +103,7 @@ export class RequestReader {
   read(bytes: Buffer): CanonicalRequest | 'doubtful' {
     this.#clear();
     const isLine = this.#readLine(bytes);
-    const end = isLine ? this.#readFields(bytes, this.fieldsFrom) : -1;
+    const end = isLine ? endOfHead(bytes, this.fieldsFrom, endOfAscii, this) : -1;
     if (end === -1 || end > headBytesMax) return 'doubtful';
     if (this.hostTo === this.hostFrom || (this.isChunked && this.length !== -1)) return 'doubtful';
     return new CanonicalRequest(this, bytes.toString('latin1', 0, end));
@@ -129,22 +127,8 @@ export class RequestReader {
     return startsWith(bytes, end, version);
   }
 
-  /** Where the head ends, behind its empty line; -1 when it leaves a doubt. */
-  #readFields(bytes: Buffer, from: number): number {
-    let at = from;
-    while (bytes[at] !== cr) {
-      const nameEnd = endOfToken(bytes, at);
-      if (nameEnd === at || bytes[nameEnd] !== colon) return -1;
-      const end = endOfAscii(bytes, nameEnd + 1);
-      if (bytes[end] !== cr || bytes[end + 1] !== lf) return -1;
-      if (!this.#note(bytes, at, nameEnd, end)) return -1;
-      at = end + 2;
-    }
-    return bytes[at + 1] === lf ? at + 2 : -1;
-  }
-
   /** False when the field in the line from `from` to `to` leaves a doubt. */
-  #note(bytes: Buffer, from: number, nameEnd: number, to: number): boolean {
+  note(bytes: Buffer, from: number, nameEnd: number, to: number): boolean {
     const name = telling.find(bytes, from, nameEnd);
     if (name === undefined) return true;
     const valueFrom = afterSpace(bytes, nameEnd + 1, to);
