@@ -144,7 +144,7 @@ export class Follower {
     const stored = store?.load(service);
     if (stored === undefined) return;
     const ageMs = Math.max(0, clock.wallMs() - stored.savedAtWallMs);
-    this.#holding = { instances: stored.instances, held: new Map() };
+    this.#holding = { ...nothingKnown, instances: stored.instances };
     const confirmedAtMs = clock.nowMs() - ageMs;
     this.#publish(this.#snapshotOf({ service, state: 'stale', confirmedAtMs }));
   }
@@ -219,7 +219,7 @@ export class Follower {
     if (this.#closing.signal.aborted) return;
     this.#malformed = reading.malformed;
     const same = reading.version === this.#version && reading.reset !== true;
-    if (same && this.#holding.held.size === 0) {
+    if (same && this.#holding.held.size === 0 && this.#outage === 'none') {
       this.#confirm();
     } else {
       this.#apply(reading);
@@ -288,7 +288,7 @@ export class Follower {
   #snapshotOf(parts: Pick<Snapshot, 'service' | 'state' | 'confirmedAtMs'>): Snapshot {
     const { instances, held } = this.#holding;
     const snapshot = makeSnapshot({ ...parts, instances, held: held.size });
-    this.#holding = { instances: snapshot.instances, held };
+    this.#holding = { ...this.#holding, instances: snapshot.instances };
     return snapshot;
   }
 

@@ -14,9 +14,15 @@ interface Hold {
 export interface Holding {
   readonly instances: readonly Instance[];
   readonly held: ReadonlyMap<string, Hold>;
+  /** Until then (monotonic ms) some agents may not have found the registry again after an outage. */
+  readonly recoveringUntilMs: number;
 }
 
-export const nothingKnown: Holding = { instances: [], held: new Map() };
+export const nothingKnown: Holding = {
+  instances: [],
+  held: new Map(),
+  recoveringUntilMs: -Infinity,
+};
 
 export interface HoldContext {
   readonly nowMs: number;
@@ -38,7 +44,8 @@ const suddenLossMin = 3;
  * The holding after a reading:
  * - listed instances replace everything known of their id and of their address;
  * - an instance that released itself is gone at once;
- * - after an outage, or when the backend lost its records, every missing instance is held for a lease time;
+ * - after an outage, or when the backend lost its records, every missing instance is held for a lease time, also one whose
+ *   record ends only now because nobody could renew it;
  * - otherwise a sudden loss is held until the first reading after `confirmMs`, and a smaller one is believed.
  */
 export function applyReading(before: Holding, reading: Reading, context: HoldContext): Holding {
@@ -53,7 +60,10 @@ export function applyReading(before: Holding, reading: Reading, context: HoldCon
     held.set(instance.id, hold);
     kept.push(instance);
   }
-  return { instances: [...reading.instances, ...kept], held };
+  const recoveringUntilMs = mayHaveLost(reading, context)
+    ? context.nowMs + context.leaseMs
+    : before.recoveringUntilMs;
+  return { instances: [...reading.instances, ...kept], held, recoveringUntilMs };
 }
 
 /** The holding without an instance, if that one is only held; else the same holding. */
@@ -61,7 +71,7 @@ export function dropHeld(holding: Holding, instanceId: string): Holding {
   if (!holding.held.has(instanceId)) return holding;
   const held = new Map(holding.held);
   held.delete(instanceId);
-  return { instances: holding.instances.filter(({ id }) => id !== instanceId), held };
+  return { ...holding, instances: holding.instances.filter(({ id }) => id !== instanceId), held };
 }
 
 /** When the first hold ends, in monotonic ms; Infinity when nothing is held. */
@@ -83,6 +93,11 @@ function missingFrom(instances: readonly Instance[], reading: Reading): readonly
   );
 }
 
+/** Whether the registry may have lost records, or ended them while nobody could renew. */
+function mayHaveLost(reading: Reading, { outage }: HoldContext): boolean {
+  return outage !== 'none' || reading.reset === true;
+}
+
 /** The hold of what is missing for the first time; undefined when the loss is believed. */
 function holdForNew(
   before: Holding,
@@ -90,7 +105,10 @@ function holdForNew(
   missing: readonly Instance[],
   context: HoldContext,
 ): Hold | undefined {
-  if (context.outage !== 'none' || reading.reset === true) return outageHold(context);
+  if (mayHaveLost(reading, context)) return outageHold(context);
+  if (context.nowMs < before.recoveringUntilMs) {
+    return { reason: 'outage', untilMs: before.recoveringUntilMs };
+  }
   const lost = missing.filter(({ id }) => !before.held.has(id)).length;
   const candidates = before.instances.filter(
     ({ id }) => !before.held.has(id) && reading.departed?.has(id) !== true,

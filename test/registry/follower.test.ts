@@ -177,6 +177,20 @@ describe('a loss of instances', () => {
     assert.ok(!seen.some((line) => line.endsWith(':')));
   });
 
+  it('after an outage is held for a lease time also when the record ends only then', async () => {
+    await watched.live();
+    driver.breakOff(unreachable, { stayAway: true });
+    await clock.advance(5000);
+    driver.failure = undefined;
+    await clock.advance(1000);
+    assert.equal(watched.current(), 'live:abcde');
+    driver.push('payments', five.slice(1));
+    await clock.advance(10);
+    assert.equal(watched.current(), 'live:abcde+1');
+    await clock.advance(14_000);
+    assert.equal(watched.current(), 'live:bcde');
+  });
+
   it('is held when the backend says that it was emptied', async () => {
     await watched.live();
     driver.push('payments', [], { reset: true });

@@ -78,6 +78,24 @@ describe('a loss after an outage', () => {
     });
   }
 
+  it('is held when the record is there at first, and ends because nobody could renew it', () => {
+    const first = applyReading(known, reading(five), { ...context, outage: 'interrupted' });
+    assert.equal(first.held.size, 0);
+    const lost = reading(five.slice(1));
+    const second = applyReading(first, lost, { ...context, nowMs: 14_000 });
+    assert.equal(ids(second), 'abcde');
+    assert.equal(firstHoldEndMs(second), 15_000);
+    assert.equal(ids(applyReading(second, lost, { ...context, nowMs: 15_000 })), 'bcde');
+    const late = applyReading(first, lost, { ...context, nowMs: 15_000 });
+    assert.equal(ids(late), 'bcde');
+  });
+
+  it('is none when the instance released itself', () => {
+    const first = applyReading(known, reading(five), { ...context, outage: 'away' });
+    const departed = new Set(['a']);
+    assert.equal(ids(applyReading(first, reading(five.slice(1), { departed }), context)), 'bcde');
+  });
+
   it('is held when the backend lost its records', () => {
     const first = applyReading(known, reading([], { reset: true }), context);
     assert.equal(ids(first), 'abcde');

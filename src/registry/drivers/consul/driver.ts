@@ -9,7 +9,7 @@ import { Follower, type HealthList } from './follower.ts';
 import { parseLocation, type ConsulLocation } from './location.ts';
 import { parseVersion, readingFrom } from './reading.ts';
 import { Return } from './return.ts';
-import { Slots } from './slots.ts';
+import { Slots } from '../../slots.ts';
 import { checkIdOf, registrationOf, serviceIdOf } from './record.ts';
 
 /**

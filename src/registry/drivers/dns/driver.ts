@@ -1,4 +1,5 @@
 // The DNS driver: finds instances by SRV, A and AAAA records; somebody else writes these.
+import { setMaxListeners } from 'node:events';
 import { isIP } from 'node:net';
 import type { Clock } from '../../../core/clock.ts';
 import { RegistryError } from '../../../core/errors.ts';
@@ -156,6 +157,8 @@ class DnsDriver implements Driver {
     const addresses = new Map(targets.map(({ host }) => [host, addressesGiven(host, answer)]));
     const hosts = [...addresses.keys()].filter((host) => addresses.get(host)?.length === 0);
     const answers = [answer];
+    // Each look-up listens to the one signal.
+    setMaxListeners(2 * lookUpsMax, signal);
     for (let at = 0; at < hosts.length; at += lookUpsMax) {
       const some = hosts.slice(at, at + lookUpsMax);
       const all = await Promise.all(some.map((host) => this.#resolve(host, signal)));

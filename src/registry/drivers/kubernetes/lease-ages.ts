@@ -66,6 +66,11 @@ function freshAgeMs(
   return before === undefined ? ageMs : Math.min(ageMs, elapsedMs);
 }
 
+/** Whether its agent has missed its time, or has yet to write it. */
+export function isLate({ renewal, ageMs, durationMs }: LeaseAge): boolean {
+  return renewal === '' || ageMs > durationMs;
+}
+
 export function isOver({ overdueMs }: LeaseAge): boolean {
   return overdueMs >= confirmMs;
 }

@@ -3,7 +3,7 @@ import type { Clock } from '../../../core/clock.ts';
 import { RegistryError } from '../../../core/errors.ts';
 import type { Logger } from '../../../core/logger.ts';
 import type { KubernetesApi } from './api.ts';
-import { confirmMs, isOver, LeaseAges, nextLookMs, type LeaseAge } from './lease-ages.ts';
+import { confirmMs, isLate, isOver, LeaseAges, nextLookMs, type LeaseAge } from './lease-ages.ts';
 import { leasesPath, serviceNameOf, slicesPath, type ServiceName } from './names.ts';
 import { parseLease, type LeaseRecord } from './registration.ts';
 import { serviceLabel } from './slice.ts';
@@ -50,7 +50,7 @@ export class Leases {
     const { ttlMs } = this.#options;
     if (slices.leased.length === 0) {
       this.#ages.delete(service);
-      return { changed: slices.expire(new Set()), nextMs: confirmMs };
+      return { changed: slices.expire(new Set(), new Set()), nextMs: confirmMs };
     }
     const leases = await this.#list(serviceNameOf(service, this.#options.namespace), signal);
     if (leases === undefined) return { changed: false, nextMs: ttlMs };
@@ -63,7 +63,10 @@ export class Leases {
     const over = [...ages].filter(([, age]) => isOver(age));
     const dead = over.filter(([, { overdueMs, durationMs }]) => overdueMs > durationMs);
     if (this.#options.collects) await this.#collect(service, slices, new Map(dead), signal);
-    const changed = slices.expire(new Set(over.map(([name]) => name)));
+    const changed = slices.expire(
+      namesOf(over),
+      namesOf([...ages].filter(([, age]) => isLate(age))),
+    );
     return { changed, nextMs: nextLookMs(ages.values(), ttlMs / 2) };
   }
 
@@ -114,4 +117,8 @@ export class Leases {
       logger.debug({ service, error: error.message }, 'cannot remove instances that died');
     }
   }
+}
+
+function namesOf(ages: readonly (readonly [string, LeaseAge])[]): ReadonlySet<string> {
+  return new Set(ages.map(([name]) => name));
 }

@@ -8,6 +8,9 @@ import type { ServiceName } from './names.ts';
 /** The value of the labels by which controllers know what is not theirs. */
 const us = 'outrigger';
 
+/** When the slice was written. */
+const registeredAnnotation = 'outrigger/registered';
+
 /** A lease as a reader needs it. */
 export interface LeaseRecord {
   readonly name: string;
@@ -18,8 +21,15 @@ export interface LeaseRecord {
   readonly ageMs: number;
 }
 
-/** Everything of the slice that we own. */
-export function sliceOf(instance: Instance, service: ServiceName, name: string): object {
+/**
+ * Everything of the slice that we own. The time in it makes each write a new version, so that nobody removes the slice who
+ * has seen it dead before.
+ */
+export function sliceOf(
+  instance: Instance,
+  service: ServiceName,
+  { name, wallMs }: { readonly name: string; readonly wallMs: number },
+): object {
   const { addressType, usable } = addressTypeOf(instance.host);
   const conditions = { ready: instance.weight > 0, serving: true, terminating: false };
   const { zone } = instance;
@@ -30,7 +40,10 @@ export function sliceOf(instance: Instance, service: ServiceName, name: string):
     metadata: {
       name,
       labels: labelsOf(service),
-      annotations: { [instanceAnnotation]: formatInstance(instance) },
+      annotations: {
+        [instanceAnnotation]: formatInstance(instance),
+        [registeredAnnotation]: new Date(wallMs).toISOString(),
+      },
     },
     addressType,
     endpoints: usable ? [endpoint] : [],

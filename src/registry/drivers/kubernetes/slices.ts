@@ -11,6 +11,7 @@ export class Slices {
   readonly #slices = new Map<string, Slice>();
   readonly #departed = new Set<string>();
   #expired = new Set<string>();
+  #late: ReadonlySet<string> = new Set();
   resourceVersion: string;
 
   constructor(slices: readonly Slice[], resourceVersion: string) {
@@ -33,15 +34,20 @@ export class Slices {
     this.#slices.delete(name);
     // When it comes back, somebody has just registered.
     this.#expired.delete(name);
-    // The slice of an instance is deleted by its agent, or long after its lease had expired.
-    if (slice.leased) slice.endpoints.forEach(({ instance }) => this.#leave(instance.id));
+    // Its agent deletes it as long as it renews; later anybody does, and that is no departure.
+    if (slice.leased && !this.#late.has(name))
+      slice.endpoints.forEach(({ instance }) => this.#leave(instance.id));
   }
 
-  /** The names of all slices whose lease is over. Returns whether that changes the list. */
-  expire(names: ReadonlySet<string>): boolean {
-    const expired = new Set([...this.#slices.keys()].filter((name) => names.has(name)));
+  /**
+   * What a look at the leases has found, by the names of their slices: which are over, and which are `late` or missing.
+   * Returns whether that changes the list.
+   */
+  expire(over: ReadonlySet<string>, late: ReadonlySet<string>): boolean {
+    const expired = new Set([...this.#slices.keys()].filter((name) => over.has(name)));
     const before = this.#expiries;
     this.#expired = expired;
+    this.#late = late;
     return this.#expiries !== before;
   }
 

@@ -7,7 +7,7 @@ import type { KubernetesApi } from './api.ts';
 import { inTime } from './in-time.ts';
 import { leasesPath, objectNameOf, serviceNameOf, slicesPath, type ServiceName } from './names.ts';
 import { leaseOf, renewalOf, sliceOf } from './registration.ts';
-import { Turns } from './turns.ts';
+import { Slots } from '../../slots.ts';
 
 interface WritesDeps {
   readonly api: KubernetesApi;
@@ -32,7 +32,7 @@ interface OwnObjects {
 export class Writes {
   readonly #deps: WritesDeps;
   readonly #namespace: string;
-  readonly #turns = new Turns({ max: writesMax });
+  readonly #slots = new Slots(writesMax);
   /** Of instances that were released: the end of their lease, by the objects' name. */
   readonly #tidying = new Map<string, Promise<void>>();
   readonly #closing = new AbortController();
@@ -45,11 +45,11 @@ export class Writes {
   async acquire(instance: Instance, ttlMs: number, signal: AbortSignal): Promise<void> {
     const { name, service, slice, lease } = this.#objectsOf(instance);
     const { api, clock } = this.#deps;
-    const times = { ttlMs, wallMs: clock.wallMs() };
+    const wallMs = clock.wallMs();
     await this.#tidying.get(name);
     await this.#both(signal, [
-      () => api.apply(lease, leaseOf(service, name, times), signal),
-      () => api.apply(slice, sliceOf(instance, service, name), signal),
+      () => api.apply(lease, leaseOf(service, name, { ttlMs, wallMs }), signal),
+      () => api.apply(slice, sliceOf(instance, service, { name, wallMs }), signal),
     ]);
   }
 
@@ -67,7 +67,7 @@ export class Writes {
   /** Over when the slice is gone, which is what others see; its lease is of no interest any more. */
   async release(instance: Instance, signal: AbortSignal): Promise<void> {
     const { name, slice, lease } = this.#objectsOf(instance);
-    await this.#turns.run(() => this.#deps.api.remove(slice, undefined, signal), signal);
+    await this.#slots.use(() => this.#deps.api.remove(slice, undefined, signal), signal);
     if (this.#tidying.has(name)) return;
     const tidied = this.#tidy(lease).finally(() => this.#tidying.delete(name));
     this.#tidying.set(name, tidied);
@@ -86,7 +86,7 @@ export class Writes {
     const { api, clock, logger } = this.#deps;
     try {
       await inTime(clock, tidyMs, this.#closing.signal, (ending) =>
-        this.#turns.run(() => api.remove(lease, undefined, ending), ending),
+        this.#slots.use(() => api.remove(lease, undefined, ending), ending),
       );
     } catch (error) {
       logger.debug({ error: messageOf(error) }, 'a lease was not removed');
@@ -95,7 +95,7 @@ export class Writes {
 
   /** What is done to the two objects of an instance, in its turn. */
   #both<T>(signal: AbortSignal, calls: readonly (() => Promise<T>)[]): Promise<readonly T[]> {
-    return this.#turns.run(() => Promise.all(calls.map((call) => call())), signal);
+    return this.#slots.use(() => Promise.all(calls.map((call) => call())), signal);
   }
 
   #objectsOf({ service: text, id }: Instance): OwnObjects {

@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import {
+  isLate,
   isOver,
   LeaseAges,
   nextLookMs,
@@ -32,6 +33,15 @@ describe('the age of a lease', () => {
     assert.equal(reader.look(5000, '2', 1000).ageMs, 1000);
     // The server's clock has jumped.
     assert.equal(reader.look(6000, '3', 3_600_000).ageMs, 1000);
+  });
+
+  it('makes it late as soon as it is overdue, or missing', () => {
+    const reader = new Reader();
+    assert.equal(isLate(reader.look(0, undefined)), true);
+    assert.equal(isLate(reader.look(0, '1')), false);
+    assert.equal(isLate(reader.look(10_000, '1')), false);
+    assert.equal(isLate(reader.look(10_001, '1')), true);
+    assert.equal(isLate(reader.look(10_002, '2')), false);
   });
 
   it('ends it only when a second look finds it overdue', () => {

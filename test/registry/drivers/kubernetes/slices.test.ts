@@ -128,10 +128,11 @@ const own: Instance = {
 };
 const service = serviceNameOf('payments', 'shop');
 const name = objectNameOf(service, own.id);
+const written = { name, wallMs: 0 };
 
 describe('a slice of our own', () => {
   it('gives the instance back as it was, and shows it to others', () => {
-    const object = sliceOf(own, service, name);
+    const object = sliceOf(own, service, written);
     assert.deepEqual(parsed(object).endpoints, [{ instance: own, state: 'ready' }]);
     const foreign = { ...object, metadata: { name } };
     const [seen] = parsed(foreign).endpoints;
@@ -142,7 +143,7 @@ describe('a slice of our own', () => {
 
   it('shows no address that the server would refuse', () => {
     const endpointsAt = (host: string): readonly unknown[] =>
-      (sliceOf({ ...own, host }, service, name) as { endpoints: readonly unknown[] }).endpoints;
+      (sliceOf({ ...own, host }, service, written) as { endpoints: readonly unknown[] }).endpoints;
     for (const host of ['127.0.0.1', '::1', '169.254.1.1', 'fe80::1', 'localhost', 'A.example']) {
       assert.equal(endpointsAt(host).length, 0, host);
     }
@@ -151,18 +152,28 @@ describe('a slice of our own', () => {
     }
   });
 
-  it('goes with its lease, and departs when it is deleted', () => {
-    const slices = new Slices([parsed(sliceOf(own, service, name))], '7');
+  it('goes with its lease', () => {
+    const slices = new Slices([parsed(sliceOf(own, service, written))], '7');
     const before = slices.reading();
-    assert.equal(slices.expire(new Set([name])), true);
+    assert.equal(slices.expire(new Set([name]), new Set([name])), true);
     assert.deepEqual(slices.reading().instances, []);
     assert.deepEqual([...(slices.reading().departed ?? [])], []);
     assert.notEqual(slices.reading().version, before.version);
-    assert.equal(slices.expire(new Set([name])), false);
+    assert.equal(slices.expire(new Set([name]), new Set([name])), false);
+  });
+
+  it('departs when it is deleted, but not when others may have done that', () => {
+    const slices = new Slices([parsed(sliceOf(own, service, written))], '7');
+    slices.expire(new Set(), new Set([name]));
+    assert.deepEqual(slices.reading().instances, [own]);
+    slices.remove(name);
+    assert.deepEqual([...(slices.reading().departed ?? [])], []);
+    slices.put(parsed(sliceOf(own, service, written)));
+    slices.expire(new Set(), new Set());
     slices.remove(name);
     assert.deepEqual([...(slices.reading().departed ?? [])], [own.id]);
     // Registered again, it lives until a look at its lease says otherwise.
-    slices.put(parsed(sliceOf(own, service, name)));
+    slices.put(parsed(sliceOf(own, service, written)));
     assert.deepEqual(slices.reading().instances, [own]);
     assert.deepEqual([...(slices.reading().departed ?? [])], []);
   });

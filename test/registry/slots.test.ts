@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
-import { Slots } from '../../../../src/registry/drivers/consul/slots.ts';
-import { settle } from '../../../support/fake-clock.ts';
+import { Slots } from '../../src/registry/slots.ts';
+import { settle } from '../support/fake-clock.ts';
 
 describe('slots', () => {
   const never = new AbortController().signal;
