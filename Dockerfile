@@ -1,6 +1,6 @@
 # The agent as an image: the base of an app's own image, or a container beside the app's.
 
-FROM node:22-bookworm-slim AS build
+FROM node:26-trixie-slim AS build
 WORKDIR /build
 COPY package.json package-lock.json .npmrc tsconfig.json build.js ./
 # Scripts come with the sources: the package builds itself after an installation.
@@ -8,12 +8,12 @@ RUN npm ci --ignore-scripts
 COPY src ./src
 RUN npm run build
 
-FROM node:22-bookworm-slim AS dependencies
+FROM node:26-trixie-slim AS dependencies
 WORKDIR /build
 COPY package.json package-lock.json .npmrc ./
 RUN npm ci --omit=dev --ignore-scripts
 
-FROM node:22-bookworm-slim
+FROM node:26-trixie-slim
 LABEL org.opencontainers.image.title="outrigger" \
       org.opencontainers.image.description="Registers an app while it is healthy and routes its calls by service name" \
       org.opencontainers.image.licenses="MIT"

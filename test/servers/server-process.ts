@@ -46,7 +46,7 @@ export class ServerProcess {
     let failure: Error | undefined;
     child.once('error', (error) => (failure = error));
     this.#child = child;
-    process.once('exit', this.#killAtExit);
+    running.add(this);
     const hasEnded = (): boolean =>
       failure !== undefined || child.exitCode !== null || child.signalCode !== null;
     await eventually(
@@ -71,7 +71,7 @@ export class ServerProcess {
     const child = this.#child;
     if (child === undefined) return;
     this.#child = undefined;
-    process.removeListener('exit', this.#killAtExit);
+    running.delete(this);
     if (child.pid === undefined || child.exitCode !== null || child.signalCode !== null) return;
     const ended = once(child, 'exit');
     child.kill(signal);
@@ -94,11 +94,15 @@ export class ServerProcess {
     return join(this.directory, 'log');
   }
 
-  readonly #killAtExit = (): void => {
+  /** When there is no time to wait for its end. */
+  kill(): void {
     this.#child?.kill('SIGKILL');
     rmSync(this.directory, { recursive: true, force: true });
-  };
+  }
 }
+
+const running = new Set<ServerProcess>();
+process.once('exit', () => running.forEach((server) => server.kill()));
 
 /**
  * The reason why tests with a program of a Debian package cannot run here, if there is one. Installs the packages when the

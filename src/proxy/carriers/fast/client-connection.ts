@@ -93,6 +93,10 @@ export class ClientConnection implements CallClient {
     return this.#socket.write(bytes);
   }
 
+  get hasUnsent(): boolean {
+    return this.#socket.writableLength > 0;
+  }
+
   holdBody(hold: boolean): void {
     if (hold === this.#bodyHeld) return;
     this.#bodyHeld = hold;

@@ -1,19 +1,12 @@
 // One request on the fast lane: drives its exchange, sends it to an instance and writes the reply.
-import {
-  isNeverSent,
-  replyHeaders,
-  requestHeaders,
-  trailerFields,
-  viaLine,
-} from '../../headers.ts';
+import { isNeverSent } from '../../headers.ts';
 import type { Attempt, Exchange, Failure } from '../../exchange.ts';
 import type { Call } from '../../intake.ts';
 import { Pursuit, type Pursuer } from '../../pursuit.ts';
 import { refusalBytes } from '../../replies.ts';
-import { newTraceparent } from '../../traceparent.ts';
+import { forwardedTrailer, interimHead, replyHead, requestHead } from './forwarded-heads.ts';
 import { chunks, endOfChunks, joined } from './framing.ts';
-import { fieldLines, splitFields } from './head-text.ts';
-import type { InstanceConnection, ReplyEvents } from './instance-connection.ts';
+import type { Flow, InstanceConnection, ReplyEvents } from './instance-connection.ts';
 import type { InstancePool } from './instance-pool.ts';
 import type { LaneDeps } from './lane-deps.ts';
 import type { CanonicalReply } from './reply-head.ts';
@@ -29,6 +22,8 @@ export interface CallClient {
   readonly closing: boolean;
   /** False: no more until `flow` is called. */
   write(bytes: string | Buffer): boolean;
+  /** Not all that was written has left. */
+  readonly hasUnsent: boolean;
   /** The body comes too fast, or not any more. */
   holdBody(hold: boolean): void;
   /** The call has ended, with its reply written to the end or not at all. */
@@ -77,7 +72,7 @@ export class FastCall implements Pursuer, ReplyEvents {
       request.body === 0
         ? noBody
         : new RequestBody(request.body, call.exchange.upstream.policy.replayBytesMax);
-    this.#head = requestHead(deps, call, request, client);
+    this.#head = requestHead(call, request, client, deps.random);
     deps.turnWrites.callBegins();
   }
 
@@ -157,9 +152,7 @@ export class FastCall implements Pursuer, ReplyEvents {
   }
 
   interim(reply: CanonicalReply): void {
-    this.#client.write(
-      `${statusLine(reply)}${fieldLines(replyHeaders(reply.rawHeaders, false))}\r\n`,
-    );
+    this.#client.write(interimHead(reply));
   }
 
   whole(reply: CanonicalReply): void {
@@ -168,30 +161,31 @@ export class FastCall implements Pursuer, ReplyEvents {
       if (stage.kind === 'sent') stage.connection.destroy();
       return;
     }
-    this.#client.write(replyHead(reply, false, this.#client.closing) + reply.rest);
+    this.#client.write(
+      replyHead(reply, { isChunked: false, closing: this.#client.closing }) + reply.rest,
+    );
     this.#finish(stage);
   }
 
   replied(reply: CanonicalReply, more: boolean): boolean {
     if (!this.#accepts(reply)) return false;
     this.#replyChunked = reply.body === 'chunked' || reply.body === 'close';
-    this.#replyHead = replyHead(reply, this.#replyChunked, this.#client.closing);
+    const { closing } = this.#client;
+    this.#replyHead = replyHead(reply, { isChunked: this.#replyChunked, closing });
     // Contents that came with the head are written with it.
     if (reply.body === 0 || !more) this.#writeHead([]);
     return true;
   }
 
-  contents(pieces: readonly Buffer[]): boolean {
+  contents(pieces: readonly Buffer[]): Flow {
     const framed = this.#replyChunked ? chunks(pieces) : pieces;
-    if (this.#replyHead !== '') return this.#writeHead(framed);
-    let flows = true;
-    for (const piece of framed) flows = this.#client.write(piece);
-    return flows;
+    if (!this.#writeContents(framed)) return 'full';
+    return this.#client.hasUnsent ? 'queued' : 'sent';
   }
 
   ended(trailer: string): void {
     if (this.#replyHead !== '') this.#writeHead([]);
-    if (this.#replyChunked) this.#client.write(endOfChunks(passedOn(trailer)));
+    if (this.#replyChunked) this.#client.write(endOfChunks(forwardedTrailer(trailer)));
     this.#finish(this.#stage);
   }
 
@@ -268,6 +262,14 @@ export class FastCall implements Pursuer, ReplyEvents {
     return this.body.isChunked ? chunks(contents) : contents;
   }
 
+  /** False: the client takes no more until it has drained. */
+  #writeContents(contents: readonly Buffer[]): boolean {
+    if (this.#replyHead !== '') return this.#writeHead(contents);
+    let flows = true;
+    for (const piece of contents) flows = this.#client.write(piece);
+    return flows;
+  }
+
   #writeHead(contents: readonly Buffer[]): boolean {
     const head = this.#replyHead;
     this.#replyHead = '';
@@ -291,42 +293,4 @@ export class FastCall implements Pursuer, ReplyEvents {
     this.#deps.turnWrites.callEnds();
     this.#pursuit.stop();
   }
-}
-
-const chunkedLine = 'Transfer-Encoding: chunked\r\n';
-const closeLine = 'Connection: close\r\n';
-/** As Node's server says on the general lane. */
-const keepAliveLines = 'Connection: keep-alive\r\nKeep-Alive: timeout=120\r\n';
-
-function statusLine({ statusText }: CanonicalReply): string {
-  return `HTTP/1.1 ${statusText}`;
-}
-
-function replyHead(reply: CanonicalReply, isChunked: boolean, closing: boolean): string {
-  const { passing } = reply;
-  const isPlain = passing !== undefined;
-  const lines = isPlain ? passing : fieldLines(replyHeaders(reply.rawHeaders, isChunked));
-  return `${statusLine(reply)}${lines}${isPlain ? viaLine : ''}${isChunked ? chunkedLine : ''}${closing ? closeLine : keepAliveLines}\r\n`;
-}
-
-function requestHead(
-  { random }: LaneDeps,
-  { host, route }: Call,
-  request: CanonicalRequest,
-  client: CallClient,
-): string {
-  const start = `${request.method} ${route.path} HTTP/1.1\r\n`;
-  const framing = request.body === 'chunked' ? chunkedLine : '';
-  const end = `${framing}Connection: keep-alive\r\n\r\n`;
-  const { passing, host: originalHost, isTraced } = request;
-  if (passing === undefined) {
-    const hop = { host, originalHost, clientAddress: client.address, random };
-    return `${start}${fieldLines(requestHeaders(request.rawHeaders, hop))}${end}`;
-  }
-  const trace = isTraced ? '' : `traceparent: ${newTraceparent(random)}\r\n`;
-  return `${start}Host: ${host}\r\n${passing}${client.forwardingLines}${trace}${end}`;
-}
-
-function passedOn(trailer: string): string {
-  return trailer === '' ? '' : fieldLines(trailerFields(splitFields(trailer)).flat());
 }

@@ -5,15 +5,13 @@ import type { DialDeps } from '../../dial.ts';
 import { ClientConnection } from './client-connection.ts';
 import { InstancePools } from './instance-pools.ts';
 import type { LaneDeps } from './lane-deps.ts';
+import { ReadBuffers } from './read-buffer.ts';
 import { ReplyReader } from './reply-head.ts';
 import { RequestReader } from './request-head.ts';
 import { TurnWrites } from './turn-writes.ts';
 
 /** How often deadlines are looked at: one timer for all connections, in place of some for each request. */
 const sweepMs = 100;
-
-/** Long replies come in pieces of up to this size: each costs a read, a copy and a write. */
-const readBytesMax = 262_144;
 
 export type FastLaneDeps = Omit<LaneDeps, 'pools' | 'requests' | 'turnWrites'> & DialDeps;
 
@@ -25,13 +23,12 @@ export class FastLane {
   #timer: Timer | undefined;
 
   constructor(deps: FastLaneDeps) {
-    const readBuffer = Buffer.allocUnsafeSlow(readBytesMax);
     const turnWrites = new TurnWrites();
     const pools = new InstancePools({
       ...deps,
       turnWrites,
       replies: new ReplyReader(),
-      readBuffer,
+      readBuffers: new ReadBuffers(),
     });
     this.#deps = { ...deps, turnWrites, pools, requests: new RequestReader() };
   }

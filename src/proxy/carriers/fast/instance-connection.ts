@@ -2,6 +2,7 @@
 import { Socket } from 'node:net';
 import { ChunkedWalk } from './chunked.ts';
 import type { PoolDeps } from './lane-deps.ts';
+import { ReadBuffer } from './read-buffer.ts';
 import { shortBytesMax, type CanonicalReply } from './reply-head.ts';
 
 /** What the connection tells of the reply to the request that was sent last. After `ended` or `failed` nothing more. */
@@ -15,11 +16,8 @@ export interface ReplyEvents {
    * and the connection is destroyed.
    */
   replied(reply: CanonicalReply, more: boolean): boolean;
-  /**
-   * Contents of the body, as they came; several at once when several chunks came together. `ended` follows at once when
-   * `last`. False: hold the next ones back until `resume`.
-   */
-  contents(pieces: readonly Buffer[], last: boolean): boolean;
+  /** Contents of the body, as they came; several at once when several chunks came together. */
+  contents(pieces: readonly Buffer[]): Flow;
   /** `trailer`: the lines of the trailer fields. */
   ended(trailer: string): void;
   /** `untouched`: not a byte of a reply had come. `malformed`: what came is not HTTP. */
@@ -27,6 +25,12 @@ export interface ReplyEvents {
   /** The instance takes bytes again. */
   drained(): void;
 }
+
+/**
+ * What became of contents. `sent`: nobody needs them any more. `queued`: they are still to be sent. `full`: so they are, and
+ * no more are wanted until `resume`, when they have been.
+ */
+export type Flow = 'sent' | 'queued' | 'full';
 
 type State =
   | { readonly kind: 'idle' }
@@ -44,6 +48,7 @@ export class InstanceConnection {
   /** Not to be read or written by anybody else once it is connected. */
   readonly socket: Socket;
   readonly #deps: PoolDeps;
+  readonly #buffer: ReadBuffer;
   #state: State = idle;
   #events: ReplyEvents | undefined;
   #headOnly = false;
@@ -58,11 +63,14 @@ export class InstanceConnection {
 
   constructor(deps: PoolDeps) {
     this.#deps = deps;
+    const buffer = new ReadBuffer(deps.readBuffers);
+    this.#buffer = buffer;
     const callback = (count: number): boolean => {
-      this.#read(deps.readBuffer.subarray(0, count));
+      this.#read(buffer.current.subarray(0, count));
       return true;
     };
-    const options = { allowHalfOpen: true, onread: { buffer: deps.readBuffer, callback } };
+    const onread = { buffer: () => buffer.current, callback };
+    const options = { allowHalfOpen: true, onread };
     this.socket = new Socket(options);
     this.socket.on('end', () => this.#ended());
     this.socket.on('error', (error: NodeJS.ErrnoException) =>
@@ -109,6 +117,7 @@ export class InstanceConnection {
 
   /** Ends it at once and silently. Idempotent. */
   destroy(): void {
+    this.#buffer.release();
     this.#state = over;
     this.#events = undefined;
     this.socket.destroy();
@@ -122,7 +131,7 @@ export class InstanceConnection {
     else if (kind === 'over') return;
     // Nobody asked: whatever it is, it must not be taken for a later reply.
     else if (kind === 'idle') this.destroy();
-    else this.#readBody(Buffer.from(bytes));
+    else this.#readBody(this.#buffer.body(bytes));
   }
 
   /** Most replies come whole: those are passed on in one piece. */
@@ -187,18 +196,18 @@ export class InstanceConnection {
     if (state.kind === 'length') {
       const own = bytes.length <= state.remaining ? bytes : bytes.subarray(0, state.remaining);
       state.remaining -= own.length;
-      this.#pass([own], state.remaining === 0);
+      this.#pass([own]);
       if (state.remaining === 0)
         this.#finish('', own.length < bytes.length ? bytes.subarray(own.length) : undefined);
     } else if (state.kind === 'until-close') {
-      this.#pass([bytes], false);
+      this.#pass([bytes]);
     } else if (state.kind === 'chunked') {
       const walked = state.walk.walk(bytes, 0);
       if (walked === undefined) {
         this.#fail('the reply is not plain HTTP', 'broken');
         return;
       }
-      if (walked.contents.length > 0) this.#pass(walked.contents, walked.done);
+      if (walked.contents.length > 0) this.#pass(walked.contents);
       if (walked.done) {
         const rest = walked.used < bytes.length ? bytes.subarray(walked.used) : undefined;
         this.#finish(state.walk.trailer, rest);
@@ -206,8 +215,10 @@ export class InstanceConnection {
     }
   }
 
-  #pass(pieces: readonly Buffer[], last: boolean): void {
-    if (this.#events?.contents(pieces, last) === false) this.socket.pause();
+  #pass(pieces: readonly Buffer[]): void {
+    const flow = this.#events?.contents(pieces) ?? 'sent';
+    if (flow === 'full') this.socket.pause();
+    if (flow !== 'sent') this.#buffer.lend(flow === 'full');
   }
 
   #finish(trailer: string, rest: Buffer | undefined): void {
@@ -216,6 +227,7 @@ export class InstanceConnection {
     if (events === undefined) return;
     this.#events = undefined;
     this.#state = idle;
+    this.#buffer.release();
     if (rest !== undefined) this.destroy();
     else if (this.socket.isPaused()) this.socket.resume();
     events.ended(trailer);

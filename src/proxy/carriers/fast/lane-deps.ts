@@ -4,6 +4,7 @@ import type { Random } from '../../../core/random.ts';
 import type { DialDeps } from '../../dial.ts';
 import type { Intake } from '../../intake.ts';
 import type { InstancePools } from './instance-pools.ts';
+import type { ReadBuffers } from './read-buffer.ts';
 import type { ReplyReader } from './reply-head.ts';
 import type { RequestReader } from './request-head.ts';
 import type { TurnWrites } from './turn-writes.ts';
@@ -22,6 +23,5 @@ export interface LaneDeps {
 export interface PoolDeps extends DialDeps {
   readonly replies: ReplyReader;
   readonly turnWrites: TurnWrites;
-  /** All connections to instances read into it, one after another: what is to last must be copied. */
-  readonly readBuffer: Buffer;
+  readonly readBuffers: ReadBuffers;
 }

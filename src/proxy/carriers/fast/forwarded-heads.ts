@@ -1,0 +1,62 @@
+// The heads that the fast lane writes: of requests to instances, of replies to clients, and trailers.
+import type { Random } from '../../../core/random.ts';
+import { replyHeaders, requestHeaders, trailerFields, viaLine } from '../../headers.ts';
+import type { Call } from '../../intake.ts';
+import { newTraceparent } from '../../traceparent.ts';
+import { fieldLines, splitFields } from './head-text.ts';
+import type { CanonicalReply } from './reply-head.ts';
+import type { CanonicalRequest } from './request-head.ts';
+
+interface RequestClient {
+  readonly address: string | undefined;
+  /** Lines that the request gets for having come from this client. */
+  readonly forwardingLines: string;
+}
+
+const chunkedLine = 'Transfer-Encoding: chunked\r\n';
+const closeLine = 'Connection: close\r\n';
+/** As Node's server says on the general lane. */
+const keepAliveLines = 'Connection: keep-alive\r\nKeep-Alive: timeout=120\r\n';
+
+/** To an instance. Most fields are passed on in one piece; a request that a proxy has to edit is taken apart. */
+export function requestHead(
+  { host, route }: Call,
+  request: CanonicalRequest,
+  client: RequestClient,
+  random: Random,
+): string {
+  const start = `${request.method} ${route.path} HTTP/1.1\r\n`;
+  const framing = request.body === 'chunked' ? chunkedLine : '';
+  const end = `${framing}Connection: keep-alive\r\n\r\n`;
+  const { passing, host: originalHost, isTraced } = request;
+  if (passing === undefined) {
+    const hop = { host, originalHost, clientAddress: client.address, random };
+    return `${start}${fieldLines(requestHeaders(request.rawHeaders, hop))}${end}`;
+  }
+  const trace = isTraced ? '' : `traceparent: ${newTraceparent(random)}\r\n`;
+  return `${start}Host: ${host}\r\n${passing}${client.forwardingLines}${trace}${end}`;
+}
+
+/** To a client. `closing`: its connection takes no request after this one. */
+export function replyHead(
+  reply: CanonicalReply,
+  { isChunked, closing }: { readonly isChunked: boolean; readonly closing: boolean },
+): string {
+  const { statusText, passing } = reply;
+  const fields =
+    passing === undefined
+      ? fieldLines(replyHeaders(reply.rawHeaders, isChunked))
+      : `${passing}${viaLine}`;
+  const framing = isChunked ? chunkedLine : '';
+  return `HTTP/1.1 ${statusText}${fields}${framing}${closing ? closeLine : keepAliveLines}\r\n`;
+}
+
+/** Of a reply that another one follows (1xx, RFC 9110 §15.2). */
+export function interimHead({ statusText, rawHeaders }: CanonicalReply): string {
+  return `HTTP/1.1 ${statusText}${fieldLines(replyHeaders(rawHeaders, false))}\r\n`;
+}
+
+/** The lines of a trailer section without those that must not be passed on. */
+export function forwardedTrailer(trailer: string): string {
+  return trailer === '' ? '' : fieldLines(trailerFields(splitFields(trailer)).flat());
+}
