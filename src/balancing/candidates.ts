@@ -7,7 +7,7 @@ export interface Candidate {
   readonly weight: number;
   /** Requests in flight to it. */
   readonly outstanding: number;
-  /** Expected time to a reply, or undefined before the first one. */
+  /** Expected time to a reply, or undefined before there were enough of them. */
   latencyMs(nowMs: number): number | undefined;
 }
 

@@ -25,6 +25,10 @@ export class PowerOfTwoChoices implements Balancer {
   }
 }
 
+/** Latencies that differ by less are taken for the same: else the best of many equals would get nearly all idle traffic. */
+const alikeMs = 2;
+const alikeRatio = 2;
+
 /**
  * The weight has already decided how often each is sampled, so it only scales the queue here: a heavier instance may hold
  * proportionally more. Latencies are compared once both are known; a new instance would else get all traffic or none.
@@ -34,6 +38,14 @@ function isBetter(a: Candidate, b: Candidate, weightMean: number, nowMs: number)
   const queueOfB = 1 + (b.outstanding * weightMean) / b.weight;
   const latencyOfA = a.latencyMs(nowMs);
   const latencyOfB = b.latencyMs(nowMs);
-  if (latencyOfA === undefined || latencyOfB === undefined) return queueOfA < queueOfB;
+  if (latencyOfA === undefined || latencyOfB === undefined || areAlike(latencyOfA, latencyOfB)) {
+    return queueOfA < queueOfB;
+  }
   return latencyOfA * queueOfA < latencyOfB * queueOfB;
+}
+
+function areAlike(oneMs: number, otherMs: number): boolean {
+  const lessMs = Math.min(oneMs, otherMs);
+  const moreMs = Math.max(oneMs, otherMs);
+  return moreMs - lessMs <= alikeMs || moreMs <= lessMs * alikeRatio;
 }

@@ -42,7 +42,8 @@ function judge(
   }
   if (obstacle !== undefined) return { verdict: 'excluded', because: obstacle };
   const latencyMs = endpoint.latencyMs(nowMs);
-  const latency = latencyMs === undefined ? 'no reply yet' : `${latencyMs.toFixed(1)} ms expected`;
+  const latency =
+    latencyMs === undefined ? 'few replies yet' : `${latencyMs.toFixed(1)} ms expected`;
   return { verdict: 'candidate', because: `${endpoint.outstanding} in flight, ${latency}` };
 }
 

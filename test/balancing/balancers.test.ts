@@ -75,6 +75,17 @@ describe('p2c', () => {
     assert.ok(fast > 0.9 && slow < 0.1, 'latency');
   });
 
+  it('takes latencies that are alike for the same', () => {
+    for (const other of [3, 0.5]) {
+      const [one = 0] = shares('p2c', [candidate(0, 1, 0, 1), candidate(1, 1, 0, other)], 2000);
+      assert.ok(Math.abs(one - 0.5) < 0.05, `1 ms and ${other} ms: ${one}`);
+    }
+    const [slow = 1] = shares('p2c', [candidate(0, 1, 1, 50), candidate(1, 1, 0, 90)], 1000);
+    assert.ok(slow < 0.1, 'the longer queue, though less than twice as fast');
+    const [much = 1] = shares('p2c', [candidate(0, 1, 0, 90), candidate(1, 1, 0, 40)], 1000);
+    assert.ok(much < 0.1, 'more than twice as slow');
+  });
+
   it('compares queues in proportion to the weights', () => {
     const [light = 1] = shares('p2c', [candidate(0, 1, 4), candidate(1, 4, 8)], 1000);
     assert.ok(light < 0.1, 'the light one holds more than its share');
