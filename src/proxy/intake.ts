@@ -60,13 +60,10 @@ export class Intake {
   admit(req: IncomingMessage, listenerService: string | undefined): Call | Refused {
     const { method = '', url: target = '', httpVersion, rawHeaders } = req;
     const { host } = req.headers;
-    const { localAddress, localPort } = req.socket;
     const ambiguity = refuseAmbiguous({ method, target, httpVersion, rawHeaders });
     if (ambiguity !== undefined) return this.#refuse('bad_request', ambiguity);
-    return this.admitSound({
-      ...{ method, target, rawHeaders, host, listenerService },
-      ...{ localAddress, localPort },
-    });
+    const arrival = req.socket;
+    return this.admitSound({ method, target, rawHeaders, host, listenerService, arrival });
   }
 
   /** The same for a request that is known to be sound, as `refuseAmbiguous` has it. */

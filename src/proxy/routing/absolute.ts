@@ -10,10 +10,10 @@ export function byAbsoluteTarget(request: Addressed, names: Names): Route | unde
   if (absolute === undefined) return undefined;
   const authority = parseAuthority(absolute.authority);
   if (authority === undefined) return refusal('bad_request', 'the target has no valid authority');
-  if (!names.isOwn(authority.host, request.localAddress))
+  if (!names.isOwn(authority.host, request.arrival))
     return routeToHost(authority, { path: absolute.path, mode: 'absolute' }, names);
   // Another port of this host is not the proxy: it may be the admin API, or anything else that trusts local callers.
-  if ((authority.port ?? 80) !== request.localPort)
+  if ((authority.port ?? 80) !== request.arrival.localPort)
     return refusal('not_a_service', `'${absolute.authority}' is this host and not a service`);
   return routeByFirstSegment(absolute.path, names);
 }

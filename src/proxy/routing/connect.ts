@@ -9,7 +9,7 @@ export function byConnect(request: Addressed, names: Names): Route | undefined {
   const authority = parseAuthority(request.target);
   if (authority?.port === undefined)
     return refusal('bad_request', 'the target of CONNECT is not HOST:PORT');
-  if (names.isOwn(authority.host, request.localAddress))
+  if (names.isOwn(authority.host, request.arrival))
     return refusal('not_a_service', `'${request.target}' is this host and not a service`);
   return routeToHost(authority, { path: '', mode: 'connect' }, names);
 }

@@ -11,8 +11,7 @@ export function byHost(request: Addressed, names: Names): Route | undefined {
     return { kind: 'service', mode: 'host', service, tag, path };
   }
   const authority = parseAuthority(host);
-  if (authority === undefined || names.isOwn(authority.host, request.localAddress))
-    return undefined;
+  if (authority === undefined || names.isOwn(authority.host, request.arrival)) return undefined;
   return routeToHost(authority, { path, mode: 'host' }, names);
 }
 

@@ -2,6 +2,7 @@
 import { isIP } from 'node:net';
 import { parseServiceName } from '../../core/service-name.ts';
 import { ownText, parseAuthority } from '../authority.ts';
+import type { Arrival } from './route.ts';
 
 export interface NamesDeps {
   /** Whether the registry has a service of exactly this name, as far as is known now. */
@@ -85,11 +86,11 @@ export class Names {
   }
 
   /** Whether the host is the agent's own: localhost, a loopback address, where the connection arrived, an own name. */
-  isOwn(host: string, localAddress: string | undefined): boolean {
+  isOwn(host: string, arrival: Arrival | undefined): boolean {
     return (
       host === 'localhost' ||
       isLoopback(host) ||
-      (mayBeAddress(host) && host === localAddress?.replace(/^::ffff:/, '')) ||
+      (mayBeAddress(host) && host === arrival?.localAddress?.replace(/^::ffff:/, '')) ||
       this.#ownHosts.has(host)
     );
   }

@@ -32,9 +32,13 @@ export interface Addressed {
   readonly host: string | undefined;
   /** The service that the listener belongs to, if it belongs to one. */
   readonly listenerService: string | undefined;
-  /** Where the connection arrived; undefined on a unix socket. */
-  readonly localAddress: string | undefined;
-  readonly localPort: number | undefined;
+  readonly arrival: Arrival;
+}
+
+/** Where the connection arrived; undefined on a unix socket. A socket asks the system for it when it is read. */
+export interface Arrival {
+  readonly localAddress?: string | undefined;
+  readonly localPort?: number | undefined;
 }
 
 export function refusal(reason: Reason, detail: string): Route {

@@ -44,8 +44,6 @@ export class ClientConnection implements CallClient {
   readonly #options: ClientConnectionOptions;
   readonly #events: ClientConnectionEvents;
   readonly address: string | undefined;
-  readonly #localAddress: string | undefined;
-  readonly #localPort: number | undefined;
   #state: State = idle;
   /** What came before its turn. */
   #waiting: Buffer | undefined;
@@ -69,8 +67,6 @@ export class ClientConnection implements CallClient {
     this.#options = options;
     this.#events = events;
     this.address = socket.remoteAddress;
-    this.#localAddress = socket.localAddress;
-    this.#localPort = socket.localPort;
   }
 
   /** Reads from now on. */
@@ -172,8 +168,7 @@ export class ClientConnection implements CallClient {
       rawHeaders: fieldsForIntake(request),
       host: request.host,
       listenerService: this.#options.listenerService,
-      localAddress: this.#localAddress,
-      localPort: this.#localPort,
+      arrival: this.#socket,
     });
     this.#lastRequest = request.close;
     if (admission.kind === 'refused' && request.body !== 0) {
@@ -261,7 +256,8 @@ export class ClientConnection implements CallClient {
 
   #endAfterReply(): void {
     this.#state = over;
-    this.#socket.destroySoon();
+    if (this.hasUnsent) this.#socket.destroySoon();
+    else this.#socket.destroy();
   }
 
   #stepAside(bytes: Buffer): void {
