@@ -30,7 +30,7 @@ interface FollowerDeps {
 interface FollowerOptions {
   readonly service: string;
   /** Mean time between full re-reads while following. */
-  readonly resyncMs: number;
+  readonly resyncMs: () => number;
   /** How long a loss that an outage may explain is held. */
   readonly leaseMs: number;
 }
@@ -180,7 +180,7 @@ export class Follower {
     if (signal.aborted) end();
     this.#following = following;
     const startedMs = clock.nowMs();
-    this.#resyncAtMs = startedMs + between(random, 0.5, 1.5) * resyncMs;
+    this.#resyncAtMs = startedMs + between(random, 0.5, 1.5) * resyncMs();
     this.#armReread();
     try {
       await driver.follow(service, from, this.#sinkFor(following.signal), following.signal);

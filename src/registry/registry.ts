@@ -26,7 +26,10 @@ interface RegistryDeps {
 export interface RegistryOptions {
   /** Every operation of the driver is given up after this time; a lease's also after a third of its TTL. Default 2 s. */
   readonly operationTimeoutMs?: number;
-  /** A followed service is read anew after this time ± 50 %, in case a change was missed. Default 30 s. */
+  /**
+   * A followed service is read anew after this time ± 50 %, in case a change was missed; later when many are followed. Default
+   * 30 s.
+   */
   readonly resyncMs?: number;
   /**
    * How long a loss that an outage may explain is held; by default one lease: the driver's TTL and heartbeat, and 1 s for
@@ -53,6 +56,9 @@ interface Followed {
   /** Runs while nobody watches. */
   linger: Timer | undefined;
 }
+
+/** Mean time between two reads of followed services, however many there are: reading anew must not become work of its own. */
+const resyncSpacingMs = 100;
 
 /** Owns the driver, the followers and the leases. Closing it releases no lease: records then end with their TTL. */
 export class Registry implements Component {
@@ -181,7 +187,11 @@ export class Registry implements Component {
     const { resyncMs, holdMs } = this.#options;
     const follower = new Follower(
       { driver: this.#driver, clock, random, logger, store },
-      { service, resyncMs, leaseMs: holdMs },
+      {
+        service,
+        leaseMs: holdMs,
+        resyncMs: () => Math.max(resyncMs, this.#followed.size * resyncSpacingMs),
+      },
     );
     const followed: Followed = { follower, linger: undefined };
     this.#followed.set(service, followed);

@@ -77,6 +77,17 @@ describe('Registry.watch', () => {
     assert.ok(reads >= 8 && reads <= 24, `${reads} reads`);
   });
 
+  it('reads again no more often for following a thousand services', async () => {
+    const { signal } = new AbortController();
+    for (let n = 0; n < 1000; n++) registry.watch(`s${n}`, () => undefined, signal);
+    await settle();
+    const before = driver.count('read');
+    assert.equal(before, 1000);
+    await clock.advance(200_000);
+    const reads = driver.count('read') - before;
+    assert.ok(reads >= 1000 && reads <= 3000, `${reads} reads`);
+  });
+
   it('shares one follow among all watchers of a service', async () => {
     const seen = await watched.live();
     const later = watched.watch();
