@@ -6,6 +6,7 @@ import {
   type ConsulServer,
 } from '../../servers/consul.ts';
 import type { ContractBackend, ContractRegistry } from '../backend.ts';
+import { faultsOf, urlsOf } from './case-servers.ts';
 
 const ttlMs = 2000;
 const heartbeatMs = 600;
@@ -53,22 +54,12 @@ class ConsulBackend implements ContractBackend {
 }
 
 function registryOf(server: ConsulServer, close: () => Promise<void>): ContractRegistry {
-  const urlAt = (host: string, port: number, secret = token): string =>
+  const urlAt = (host: string, port: number, secret: string): string =>
     `consul://${secret}@${host}:${port}?ttl=${ttlMs}ms&heartbeat=${heartbeatMs}ms&wait=1s`;
   let foreign = 0;
-  const here = { host: '127.0.0.1', port: server.port };
   return {
-    url: urlAt(here.host, here.port),
-    restartEmpty: () => server.restartEmpty(),
-    restartWithData: (downMs) => server.restartWithData(downMs),
-    pause: async () => {
-      server.pause();
-    },
-    resume: async () => {
-      server.resume();
-    },
-    server: { address: here, urlAt: ({ host, port }) => urlAt(host, port) },
-    wrongPasswordUrl: urlAt(here.host, here.port, 'wrong'),
+    ...faultsOf(server),
+    ...urlsOf(server, urlAt),
     writeForeignRecord: async (service, text) => {
       foreign++;
       // Consul takes services without a port, and texts of 512 bytes at most.

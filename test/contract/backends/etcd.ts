@@ -1,6 +1,7 @@
 // A real etcd server for the contract suite.
 import { etcdVersion, requireEtcd, startEtcd, type EtcdServer } from '../../servers/etcd.ts';
 import type { ContractBackend, ContractRegistry } from '../backend.ts';
+import { CaseServers, faultsOf, urlsOf } from './case-servers.ts';
 
 const ttlMs = 2000;
 const heartbeatMs = 600;
@@ -11,8 +12,7 @@ class EtcdBackend implements ContractBackend {
   readonly ttlMs = ttlMs;
   readonly heartbeatMs = heartbeatMs;
   readonly without = {};
-  #shared: Promise<EtcdServer> | undefined;
-  #opened = 0;
+  readonly #servers = new CaseServers(() => startEtcd({ rootPassword: password }));
 
   async version(): Promise<string> {
     return etcdVersion();
@@ -22,19 +22,13 @@ class EtcdBackend implements ContractBackend {
     return requireEtcd();
   }
 
-  async open({ own }: { readonly own: boolean }): Promise<ContractRegistry> {
-    this.#opened++;
-    const prefix = `/case${this.#opened}`;
-    if (!own) {
-      this.#shared ??= startEtcd({ rootPassword: password });
-      return registryOf(await this.#shared, prefix, async () => undefined);
-    }
-    const server = await startEtcd({ rootPassword: password });
-    return registryOf(server, prefix, () => server.stop());
+  async open(options: { readonly own: boolean }): Promise<ContractRegistry> {
+    const { server, number, close } = await this.#servers.open(options);
+    return registryOf(server, `/case${number}`, close);
   }
 
-  async close(): Promise<void> {
-    await (await this.#shared)?.stop();
+  close(): Promise<void> {
+    return this.#servers.close();
   }
 }
 
@@ -43,22 +37,12 @@ function registryOf(
   prefix: string,
   close: () => Promise<void>,
 ): ContractRegistry {
-  const urlAt = (host: string, port: number, secret = password): string =>
+  const urlAt = (host: string, port: number, secret: string): string =>
     `etcd://root:${secret}@${host}:${port}${prefix}?ttl=${ttlMs}ms&heartbeat=${heartbeatMs}ms`;
   let foreign = 0;
-  const here = { host: '127.0.0.1', port: server.port };
   return {
-    url: urlAt(here.host, here.port),
-    restartEmpty: () => server.restartEmpty(),
-    restartWithData: (downMs) => server.restartWithData(downMs),
-    pause: async () => {
-      server.pause();
-    },
-    resume: async () => {
-      server.resume();
-    },
-    server: { address: here, urlAt: ({ host, port }) => urlAt(host, port) },
-    wrongPasswordUrl: urlAt(here.host, here.port, 'wrong'),
+    ...faultsOf(server),
+    ...urlsOf(server, urlAt),
     writeForeignRecord: async (service, text) => {
       foreign++;
       await server.etcdctl('put', '--', `${prefix}/${service}/foreign${foreign}`, text);

@@ -6,6 +6,7 @@ import {
   type EurekaServer,
 } from '../../servers/eureka.ts';
 import type { ContractBackend, ContractRegistry } from '../backend.ts';
+import { urlsOf } from './case-servers.ts';
 
 /** Servers count leases in seconds, and end them when twice the duration that we ask for has passed: even seconds are exact. */
 const ttlMs = 4000;
@@ -65,13 +66,11 @@ class EurekaBackend implements ContractBackend {
 }
 
 function registryOf(server: EurekaServer, close: () => Promise<void>): ContractRegistry {
-  const urlAt = (host: string, port: number, password = 'right'): string =>
+  const urlAt = (host: string, port: number, password: string): string =>
     `eureka://outrigger:${password}@${host}:${port}/eureka` +
     `?poll=${pollMs}ms&ttl=${ttlMs}ms&heartbeat=${heartbeatMs}ms`;
   let foreign = 0;
-  const here = { host: '127.0.0.1', port: server.port };
   return {
-    url: urlAt(here.host, here.port),
     restartEmpty: async () => {
       await server.end();
       await server.start();
@@ -82,8 +81,7 @@ function registryOf(server: EurekaServer, close: () => Promise<void>): ContractR
     resume: async () => {
       server.resume();
     },
-    server: { address: here, urlAt: ({ host, port }) => urlAt(host, port) },
-    wrongPasswordUrl: urlAt(here.host, here.port, 'wrong'),
+    ...urlsOf(server, urlAt),
     // A server takes no entry without its own fields, so the text stands where we would keep our record.
     writeForeignRecord: async (service, text) => {
       foreign++;

@@ -1,6 +1,7 @@
 // A Hydra fleet's keyspace in a real Redis server for the contract suite.
 import { requireRedis, startRedis, type RedisServer } from '../../servers/redis.ts';
 import type { ContractBackend, ContractRegistry } from '../backend.ts';
+import { CaseServers, faultsOf, urlsOf } from './case-servers.ts';
 
 const ttlMs = 2000;
 const heartbeatMs = 600;
@@ -12,39 +13,27 @@ class HydraBackend implements ContractBackend {
   readonly ttlMs = ttlMs;
   readonly heartbeatMs = heartbeatMs;
   readonly without = {};
-  #shared: Promise<RedisServer> | undefined;
-  #opened = 0;
+  readonly #servers = new CaseServers(() =>
+    startRedis({ password, args: ['--databases', String(databases)] }),
+  );
 
   available(): string | undefined {
     return requireRedis();
   }
 
   async version(): Promise<string> {
-    const info = await (await this.#server()).command('INFO', 'server');
+    const info = await (await this.#servers.shared()).command('INFO', 'server');
     return /redis_version:(\S+)/.exec(String(info))?.[1] ?? 'unknown';
   }
 
-  async open({ own }: { readonly own: boolean }): Promise<ContractRegistry> {
-    this.#opened++;
-    const database = this.#opened % databases;
-    if (!own) return registryOf(await this.#server(), database, async () => undefined);
-    const server = await startServer();
-    return registryOf(server, database, () => server.stop());
+  async open(options: { readonly own: boolean }): Promise<ContractRegistry> {
+    const { server, number, close } = await this.#servers.open(options);
+    return registryOf(server, number % databases, close);
   }
 
-  async close(): Promise<void> {
-    await (await this.#shared)?.stop();
-    this.#shared = undefined;
+  close(): Promise<void> {
+    return this.#servers.close();
   }
-
-  #server(): Promise<RedisServer> {
-    this.#shared ??= startServer();
-    return this.#shared;
-  }
-}
-
-function startServer(): Promise<RedisServer> {
-  return startRedis({ password, args: ['--databases', String(databases)] });
 }
 
 function registryOf(
@@ -52,22 +41,12 @@ function registryOf(
   database: number,
   close: () => Promise<void>,
 ): ContractRegistry {
-  const urlAt = (host: string, port: number, secret = password): string =>
+  const urlAt = (host: string, port: number, secret: string): string =>
     `hydra+redis://:${secret}@${host}:${port}/${database}?ttl=${ttlMs}ms&heartbeat=${heartbeatMs}ms`;
   let foreign = 0;
-  const here = { host: '127.0.0.1', port: server.port };
   return {
-    url: urlAt(here.host, here.port),
-    restartEmpty: () => server.restartEmpty(),
-    restartWithData: (downMs) => server.restartWithData(downMs),
-    pause: async () => {
-      server.pause();
-    },
-    resume: async () => {
-      server.resume();
-    },
-    server: { address: here, urlAt: ({ host, port }) => urlAt(host, port) },
-    wrongPasswordUrl: urlAt(here.host, here.port, 'wrong'),
+    ...faultsOf(server),
+    ...urlsOf(server, urlAt),
     // Present, with a node record that is none.
     writeForeignRecord: async (service, text) => {
       foreign++;

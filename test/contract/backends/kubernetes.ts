@@ -6,6 +6,7 @@ import {
   type KubernetesServer,
 } from '../../servers/kubernetes.ts';
 import type { ContractBackend, ContractRegistry } from '../backend.ts';
+import { CaseServers, faultsOf } from './case-servers.ts';
 
 /** A lease counts in whole seconds. */
 const ttlMs = 3000;
@@ -19,8 +20,7 @@ class KubernetesBackend implements ContractBackend {
   readonly heartbeatMs = heartbeatMs;
   readonly crashMs = crashMs;
   readonly without = {};
-  #shared: Promise<KubernetesServer> | undefined;
-  #opened = 0;
+  readonly #servers = new CaseServers(startKubernetes);
 
   available(): string | undefined {
     return requireKubernetes();
@@ -30,21 +30,15 @@ class KubernetesBackend implements ContractBackend {
     return Promise.resolve(kubernetesVersion);
   }
 
-  async open({ own }: { readonly own: boolean }): Promise<ContractRegistry> {
-    if (own) {
-      const server = await startKubernetes();
-      return registryOf(server, 'default', () => server.stop());
-    }
-    this.#shared ??= startKubernetes();
-    const server = await this.#shared;
-    this.#opened++;
-    const namespace = `case${this.#opened}`;
-    await server.createNamespace(namespace);
-    return registryOf(server, namespace, async () => undefined);
+  async open(options: { readonly own: boolean }): Promise<ContractRegistry> {
+    const { server, number, close } = await this.#servers.open(options);
+    const namespace = options.own ? 'default' : `case${number}`;
+    if (!options.own) await server.createNamespace(namespace);
+    return registryOf(server, namespace, close);
   }
 
-  async close(): Promise<void> {
-    await (await this.#shared)?.stop();
+  close(): Promise<void> {
+    return this.#servers.close();
   }
 }
 
@@ -59,14 +53,7 @@ function registryOf(
   let foreign = 0;
   return {
     url: server.url(namespace) + more,
-    restartEmpty: () => server.restartEmpty(),
-    restartWithData: (downMs) => server.restartWithData(downMs),
-    pause: async () => {
-      server.pause();
-    },
-    resume: async () => {
-      server.resume();
-    },
+    ...faultsOf(server),
     server: { address: here, urlAt: ({ port }) => server.url(namespace, { port }) + more },
     wrongPasswordUrl: server.url(namespace, { tokenFile: wrong }) + more,
     writeForeignRecord: async (service, text) => {

@@ -5,6 +5,7 @@ import {
   type RedisCluster,
 } from '../../servers/redis-cluster.ts';
 import type { ContractBackend, ContractRegistry } from '../backend.ts';
+import { CaseServers, faultsOf } from './case-servers.ts';
 
 const ttlMs = 2000;
 const heartbeatMs = 600;
@@ -17,31 +18,23 @@ class RedisClusterBackend implements ContractBackend {
   readonly without = {
     dropSilently: "a cluster names its servers' own addresses, which lead past the suite's proxy",
   };
-  #shared: Promise<RedisCluster> | undefined;
-  #opened = 0;
+  readonly #servers = new CaseServers(() => startRedisCluster({ password }));
 
   async version(): Promise<string> {
-    return (await this.#cluster()).version();
+    return (await this.#servers.shared()).version();
   }
 
   available(): string | undefined {
     return requireRedisCluster();
   }
 
-  async open({ own }: { readonly own: boolean }): Promise<ContractRegistry> {
-    this.#opened++;
-    const prefix = `case${this.#opened}`;
-    if (!own) return registryOf(await this.#cluster(), prefix, async () => undefined);
-    const cluster = await startRedisCluster({ password });
-    return registryOf(cluster, prefix, () => cluster.stop());
+  async open(options: { readonly own: boolean }): Promise<ContractRegistry> {
+    const { server, number, close } = await this.#servers.open(options);
+    return registryOf(server, `case${number}`, close);
   }
 
-  async close(): Promise<void> {
-    await (await this.#shared)?.stop();
-  }
-
-  #cluster(): Promise<RedisCluster> {
-    return (this.#shared ??= startRedisCluster({ password }));
+  close(): Promise<void> {
+    return this.#servers.close();
   }
 }
 
@@ -54,14 +47,7 @@ function registryOf(
   let foreign = 0;
   return {
     url: `${cluster.url}${query}`,
-    restartEmpty: () => cluster.restartEmpty(),
-    restartWithData: (downMs) => cluster.restartWithData(downMs),
-    pause: async () => {
-      cluster.pause();
-    },
-    resume: async () => {
-      cluster.resume();
-    },
+    ...faultsOf(cluster),
     wrongPasswordUrl: `${cluster.urlWith('wrong')}${query}`,
     writeForeignRecord: async (service, text) => {
       foreign++;

@@ -5,6 +5,7 @@ import {
   type RedisSentinelGroup,
 } from '../../servers/redis-sentinel.ts';
 import type { ContractBackend, ContractRegistry } from '../backend.ts';
+import { CaseServers, faultsOf } from './case-servers.ts';
 
 const ttlMs = 2000;
 const heartbeatMs = 600;
@@ -17,31 +18,23 @@ class RedisSentinelBackend implements ContractBackend {
   readonly without = {
     dropSilently: "Sentinel names the primary's own address, which leads past the suite's proxy",
   };
-  #shared: Promise<RedisSentinelGroup> | undefined;
-  #opened = 0;
+  readonly #servers = new CaseServers(() => startRedisSentinel({ password }));
 
   async version(): Promise<string> {
-    return (await this.#group()).version();
+    return (await this.#servers.shared()).version();
   }
 
   available(): string | undefined {
     return requireRedisSentinel();
   }
 
-  async open({ own }: { readonly own: boolean }): Promise<ContractRegistry> {
-    this.#opened++;
-    const prefix = `case${this.#opened}`;
-    if (!own) return registryOf(await this.#group(), prefix, async () => undefined);
-    const group = await startRedisSentinel({ password });
-    return registryOf(group, prefix, () => group.stop());
+  async open(options: { readonly own: boolean }): Promise<ContractRegistry> {
+    const { server, number, close } = await this.#servers.open(options);
+    return registryOf(server, `case${number}`, close);
   }
 
-  async close(): Promise<void> {
-    await (await this.#shared)?.stop();
-  }
-
-  #group(): Promise<RedisSentinelGroup> {
-    return (this.#shared ??= startRedisSentinel({ password }));
+  close(): Promise<void> {
+    return this.#servers.close();
   }
 }
 
@@ -54,14 +47,7 @@ function registryOf(
   let foreign = 0;
   return {
     url: `${group.url}${query}`,
-    restartEmpty: () => group.restartEmpty(),
-    restartWithData: (downMs) => group.restartWithData(downMs),
-    pause: async () => {
-      group.pause();
-    },
-    resume: async () => {
-      group.resume();
-    },
+    ...faultsOf(group),
     wrongPasswordUrl: `${group.urlWith('wrong')}${query}`,
     writeForeignRecord: async (service, text) => {
       foreign++;

@@ -2,6 +2,7 @@
 import { spawnSync } from 'node:child_process';
 import { requireRedis, startRedis, type RedisServer } from '../../servers/redis.ts';
 import type { ContractBackend, ContractRegistry } from '../backend.ts';
+import { CaseServers, faultsOf, urlsOf } from './case-servers.ts';
 
 const ttlMs = 2000;
 const heartbeatMs = 600;
@@ -12,8 +13,7 @@ class RedisBackend implements ContractBackend {
   readonly ttlMs = ttlMs;
   readonly heartbeatMs = heartbeatMs;
   readonly without = {};
-  #shared: Promise<RedisServer> | undefined;
-  #opened = 0;
+  readonly #servers = new CaseServers(() => startRedis({ password }));
 
   version(): Promise<string> {
     const said = spawnSync('redis-server', ['--version']).stdout.toString();
@@ -24,19 +24,13 @@ class RedisBackend implements ContractBackend {
     return requireRedis();
   }
 
-  async open({ own }: { readonly own: boolean }): Promise<ContractRegistry> {
-    this.#opened++;
-    const prefix = `case${this.#opened}`;
-    if (!own) {
-      this.#shared ??= startRedis({ password });
-      return registryOf(await this.#shared, prefix, async () => undefined);
-    }
-    const server = await startRedis({ password });
-    return registryOf(server, prefix, () => server.stop());
+  async open(options: { readonly own: boolean }): Promise<ContractRegistry> {
+    const { server, number, close } = await this.#servers.open(options);
+    return registryOf(server, `case${number}`, close);
   }
 
-  async close(): Promise<void> {
-    await (await this.#shared)?.stop();
+  close(): Promise<void> {
+    return this.#servers.close();
   }
 }
 
@@ -45,22 +39,12 @@ function registryOf(
   prefix: string,
   close: () => Promise<void>,
 ): ContractRegistry {
-  const urlAt = (host: string, port: number, secret = password): string =>
+  const urlAt = (host: string, port: number, secret: string): string =>
     `redis://:${secret}@${host}:${port}?prefix=${prefix}&ttl=${ttlMs}ms&heartbeat=${heartbeatMs}ms`;
   let foreign = 0;
-  const here = { host: '127.0.0.1', port: server.port };
   return {
-    url: urlAt(here.host, here.port),
-    restartEmpty: () => server.restartEmpty(),
-    restartWithData: (downMs) => server.restartWithData(downMs),
-    pause: async () => {
-      server.pause();
-    },
-    resume: async () => {
-      server.resume();
-    },
-    server: { address: here, urlAt: ({ host, port }) => urlAt(host, port) },
-    wrongPasswordUrl: urlAt(here.host, here.port, 'wrong'),
+    ...faultsOf(server),
+    ...urlsOf(server, urlAt),
     writeForeignRecord: async (service, text) => {
       foreign++;
       await server.command('HSET', `${prefix}:{${service}}:i`, `foreign${foreign}`, text);

@@ -7,6 +7,7 @@ import { parseLocation } from '../../../src/registry/drivers/zookeeper/location.
 import type { Link } from '../../../src/registry/drivers/zookeeper/link.ts';
 import { requireZooKeeper, startZooKeeper, type ZooKeeperServer } from '../../servers/zookeeper.ts';
 import type { ContractBackend, ContractRegistry } from '../backend.ts';
+import { CaseServers, faultsOf, urlsOf } from './case-servers.ts';
 import { service } from '../world.ts';
 
 const ttlMs = 2000;
@@ -18,8 +19,7 @@ class ZooKeeperBackend implements ContractBackend {
   readonly heartbeatMs = heartbeatMs;
   readonly without = {};
   readonly #format: string;
-  #shared: Promise<ZooKeeperServer> | undefined;
-  #opened = 0;
+  readonly #servers = new CaseServers(startZooKeeper);
 
   constructor(format: string) {
     this.#format = format;
@@ -38,16 +38,13 @@ class ZooKeeperBackend implements ContractBackend {
     }
   }
 
-  async open({ own }: { readonly own: boolean }): Promise<ContractRegistry> {
-    this.#opened++;
-    const path = `/case${this.#opened}`;
-    if (!own) this.#shared ??= startZooKeeper();
-    const server = own ? await startZooKeeper() : await (this.#shared ?? startZooKeeper());
-    return this.#registryOf(server, path, own ? () => server.stop() : async () => undefined);
+  async open(options: { readonly own: boolean }): Promise<ContractRegistry> {
+    const { server, number, close } = await this.#servers.open(options);
+    return this.#registryOf(server, `/case${number}`, close);
   }
 
-  async close(): Promise<void> {
-    await (await this.#shared)?.stop();
+  close(): Promise<void> {
+    return this.#servers.close();
   }
 
   async #registryOf(
@@ -55,11 +52,11 @@ class ZooKeeperBackend implements ContractBackend {
     path: string,
     close: () => Promise<void>,
   ): Promise<ContractRegistry> {
-    const urlAt = (host: string, port: number, password = 'right'): string =>
+    const urlAt = (host: string, port: number, password: string): string =>
       `zk://agent:${password}@${host}:${port}${path}?format=${this.#format}` +
       `&session=${ttlMs}ms&heartbeat=${heartbeatMs}ms`;
-    const here = { host: '127.0.0.1', port: server.port };
-    const url = urlAt(here.host, here.port);
+    const urls = urlsOf(server, urlAt);
+    const { url } = urls;
     // The folders are there before anybody can make them with another password.
     await inSession(url, async ({ nodes }) => {
       await nodes.createFolder(path, { container: false });
@@ -67,13 +64,8 @@ class ZooKeeperBackend implements ContractBackend {
     });
     let foreign = 0;
     return {
-      url,
-      restartEmpty: () => server.restartEmpty(),
-      restartWithData: (downMs) => server.restartWithData(downMs),
-      pause: async () => server.pause(),
-      resume: async () => server.resume(),
-      server: { address: here, urlAt: ({ host, port }) => urlAt(host, port) },
-      wrongPasswordUrl: urlAt(here.host, here.port, 'wrong'),
+      ...urls,
+      ...faultsOf(server),
       writeForeignRecord: async (watched, text) => {
         foreign++;
         const node = `${path}/${watched}/member_foreign${foreign}`;
