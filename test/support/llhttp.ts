@@ -32,6 +32,8 @@ export interface ParsedMessage {
   readonly version: string;
   readonly rawHeaders: readonly string[];
   readonly upgrade: boolean;
+  /** Another message may follow on the connection. */
+  readonly keepAlive: boolean;
   readonly body: string;
   readonly complete: boolean;
 }
@@ -50,7 +52,7 @@ export function parseWithLlhttp(
     early.push(...headers);
   };
   parser[HTTPParser.kOnHeadersComplete] = (...given: readonly unknown[]): number => {
-    const [major, minor, headers, method, target, status, , upgrade] = given;
+    const [major, minor, headers, method, target, status, , upgrade, keepAlive] = given;
     message ??= {
       method: typeof method === 'number' ? methods[method] : undefined,
       target: typeof target === 'string' ? target : undefined,
@@ -58,6 +60,7 @@ export function parseWithLlhttp(
       version: `${String(major)}.${String(minor)}`,
       rawHeaders: [...early, ...((headers as readonly string[] | undefined) ?? [])],
       upgrade: upgrade === true,
+      keepAlive: keepAlive === true,
       body: '',
       complete: false,
     };

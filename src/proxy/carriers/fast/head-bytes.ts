@@ -83,22 +83,21 @@ export function startsWith(bytes: Buffer, from: number, text: string): boolean {
   return true;
 }
 
-/** The place of the first byte from `from` on that is no space or tab, or `to`. */
+/**
+ * The place of the first byte from `from` on that is no space, or `to`. A tab may stand there too (RFC 9110 §5.6.3), but where it
+ * matters parsers do not agree on it: with one, a value is another value.
+ */
 export function afterSpace(bytes: Buffer, from: number, to: number): number {
   let at = from;
-  while (at < to && isSpace(bytes[at])) at++;
+  while (at < to && bytes[at] === space) at++;
   return at;
 }
 
-/** The place behind the last byte before `to` that is no space or tab, or `from`. */
+/** The place behind the last byte before `to` that is no space, or `from`. */
 export function beforeSpace(bytes: Buffer, from: number, to: number): number {
   let at = to;
-  while (at > from && isSpace(bytes[at - 1])) at--;
+  while (at > from && bytes[at - 1] === space) at--;
   return at;
-}
-
-function isSpace(byte: number | undefined): boolean {
-  return byte === space || byte === 9;
 }
 
 const digitsMax = 15;

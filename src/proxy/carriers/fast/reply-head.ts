@@ -178,7 +178,7 @@ export class ReplyReader implements FieldReader {
     if (option !== undefined) return;
     const value = bytes.toString('latin1', from, to);
     this.closes ||= /(?:^|,)[ \t]*close[ \t]*(?:,|$)/i.test(value);
-    this.stays ||= /(?:^|,)[ \t]*keep-alive[ \t]*(?:,|$)/i.test(value);
+    this.stays ||= /(?:^|,) *keep-alive *(?:,|$)/i.test(value);
     this.isPassing = false;
   }
 }
