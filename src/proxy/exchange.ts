@@ -212,6 +212,8 @@ export class Exchange {
   /** The client went away; the instance is not to blame. */
   clientClosed(): void {
     if (this.#ended) return;
+    // It may go before anything was done for it.
+    if (!this.#admitted) this.upstream.counters.requests++;
     this.upstream.counters.failed('client_closed');
     this.#end();
   }

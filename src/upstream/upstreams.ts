@@ -45,6 +45,7 @@ export class Upstreams {
   readonly #closing = new AbortController();
   #names: ReadonlySet<string> = new Set();
   #namesTimer: Timer | undefined;
+  #namesReading: Promise<void> | undefined;
   #namesAsked = false;
 
   constructor(deps: UpstreamsDeps, options: UpstreamsOptions) {
@@ -91,8 +92,13 @@ export class Upstreams {
     );
   }
 
-  /** Reads the list of names once. Never rejects: on an error the old list stays. */
-  async refreshNames(): Promise<void> {
+  /** Reads the list of names; joins a reading that is under way. Never rejects: on an error the old list stays. */
+  refreshNames(): Promise<void> {
+    this.#namesReading ??= this.#readNames().finally(() => (this.#namesReading = undefined));
+    return this.#namesReading;
+  }
+
+  async #readNames(): Promise<void> {
     this.#namesTimer?.cancel();
     this.#namesTimer = undefined;
     try {

@@ -219,6 +219,13 @@ describe('Exchange', () => {
     attempt(exchange);
   });
 
+  it('counts a client that left before anything was done for it', () => {
+    const { exchange, upstream } = begin();
+    exchange.clientClosed();
+    const { requests, reasons } = upstream.counters;
+    assert.deepEqual([requests, reasons.get('client_closed')], [1, 1]);
+  });
+
   it('counts a client that left without blaming the instance', () => {
     const { exchange, upstream } = begin();
     const { endpoint } = attempt(exchange);

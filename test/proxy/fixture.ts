@@ -2,7 +2,7 @@
 import { createServer as createHttpServer, type RequestListener, type Server } from 'node:http';
 import { connect, createServer, type Server as TcpServer, type Socket } from 'node:net';
 import type { TestContext } from 'node:test';
-import { systemClock } from '../../src/core/clock.ts';
+import { systemClock, type Clock } from '../../src/core/clock.ts';
 import type { Instance } from '../../src/core/instance.ts';
 import { silentLogger } from '../../src/core/logger.ts';
 import { makeSnapshot, type Snapshot } from '../../src/core/snapshot.ts';
@@ -20,6 +20,7 @@ export interface FixtureOptions {
   readonly policy?: Partial<UpstreamPolicy>;
   readonly proxy?: Partial<ProxyOptions>;
   readonly reservedPorts?: readonly number[];
+  readonly clock?: Clock;
 }
 
 /** Everything is closed when the test ends. */
@@ -41,10 +42,13 @@ export class ProxyFixture {
   readonly #watches = new Map<string, (snapshot: Snapshot) => void>();
   #services: Ports;
 
-  constructor(services: Ports, { policy, proxy, reservedPorts = [] }: FixtureOptions) {
+  constructor(
+    services: Ports,
+    { policy, proxy, reservedPorts = [], clock = systemClock }: FixtureOptions,
+  ) {
     this.#services = services;
     const deps = {
-      clock: systemClock,
+      clock,
       random: seededRandom(7),
       logger: silentLogger,
       prober: () => Promise.resolve(undefined),

@@ -4,7 +4,7 @@ import { silentLogger } from '../../src/core/logger.ts';
 import { makeSnapshot, type Snapshot } from '../../src/core/snapshot.ts';
 import { defaultPolicy } from '../../src/upstream/policy.ts';
 import { Upstreams } from '../../src/upstream/upstreams.ts';
-import { FakeClock } from '../support/fake-clock.ts';
+import { FakeClock, settle } from '../support/fake-clock.ts';
 import { seededRandom } from '../support/seeded-random.ts';
 import { instance } from '../support/upstream-fixture.ts';
 
@@ -12,6 +12,7 @@ describe('Upstreams', () => {
   const clock = new FakeClock();
   const watched = new Set<string>();
   let upstreams: Upstreams;
+  let names: () => Promise<readonly string[]>;
 
   function snapshotOf(service: string): Snapshot {
     const instances = service.startsWith('real') ? [instance('a1', { service })] : [];
@@ -21,6 +22,7 @@ describe('Upstreams', () => {
   /** Every service whose name begins with `real` has an instance. */
   beforeEach(() => {
     watched.clear();
+    names = () => Promise.resolve([]);
     const source = {
       watch: (service: string, listener: (snapshot: Snapshot) => void, signal: AbortSignal) => {
         watched.add(service);
@@ -28,7 +30,7 @@ describe('Upstreams', () => {
         listener(snapshotOf(service));
       },
       snapshot: () => undefined,
-      names: () => Promise.resolve([]),
+      names: () => names(),
       reportUnreachable: () => undefined,
     };
     upstreams = new Upstreams(
@@ -46,6 +48,21 @@ describe('Upstreams', () => {
   function call(...services: string[]): boolean[] {
     return services.map((service) => upstreams.get(service) !== undefined);
   }
+
+  it('reads the names once, however often it is asked meanwhile', async () => {
+    let asked = 0;
+    let answer: (known: readonly string[]) => void = () => undefined;
+    names = () => {
+      asked++;
+      return new Promise<readonly string[]>((resolve) => (answer = resolve));
+    };
+    for (let question = 0; question < 100; question++) assert.equal(upstreams.knows('v2.a'), false);
+    assert.equal(asked, 1);
+    answer(['v2.a']);
+    await settle();
+    assert.equal(upstreams.knows('v2.a'), true);
+    assert.equal(asked, 1);
+  });
 
   it('lets names that mean nothing push out only each other', () => {
     call('real1', 'real2', 'odd1', 'odd2', 'odd3', 'odd4');

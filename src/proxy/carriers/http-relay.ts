@@ -39,6 +39,8 @@ export function writeInterim(req: IncomingMessage, res: ServerResponse, head: Re
   // Before its turn in a pipeline a response has no socket. Node has no method that writes any 1xx.
   const { socket } = res;
   if (socket === null || res.headersSent || req.httpVersion === '1.0') return;
+  // They may be left out (RFC 9110 §15.2), and must not pile up.
+  if (socket.writableLength > 0) return;
   let text = `HTTP/1.1 ${head.status} ${reasonPhrase(head)}\r\n`;
   const headers = replyHeaders(head.rawHeaders, false);
   for (let index = 0; index < headers.length; index += 2)

@@ -4,7 +4,9 @@ import { ownText, parseAuthority } from '../../authority.ts';
 import { forwardingLines } from '../../headers.ts';
 import { refusalBytes } from '../../replies.ts';
 import { FastCall, type CallClient } from './fast-call.ts';
+import { writePieces } from './framing.ts';
 import type { LaneDeps } from './lane-deps.ts';
+import { bodyIdleTimeoutMs } from './request-body.ts';
 import type { CanonicalRequest } from './request-head.ts';
 
 export interface ClientConnectionEvents {
@@ -20,8 +22,8 @@ export interface ClientConnectionOptions {
 
 /** As long as on the general lane: longer than any client keeps an idle connection. */
 const idleTimeoutMs = 120_000;
-/** A client that stops in the middle of a body is let go after this time. */
-const bodyIdleTimeoutMs = 60_000;
+/** A client that has sent more than was read is given this time to see the last reply, before its connection breaks. */
+const lingerMs = 1000;
 /** A request that came while another was being answered waits; the client may send this much meanwhile. */
 const waitingBytesMax = 65_536;
 
@@ -52,6 +54,8 @@ export class ClientConnection implements CallClient {
   /** The client has sent something since the last sweep; then that sweep's time counts. */
   #heard = true;
   #heardAtMs = 0;
+  /** Since the first sweep that found it over. */
+  #overSinceMs: number | undefined;
   /** The last host that was found to be one, mostly the next one too, and the lines that go with it. */
   #soundHost = '';
   #forwardingLines = '';
@@ -83,10 +87,12 @@ export class ClientConnection implements CallClient {
     return this.#forwardingLines;
   }
 
-  write(bytes: string | Buffer): boolean {
-    if (this.#socket.destroyed) return true;
-    if (typeof bytes === 'string') return this.#deps.turnWrites.write(this.#socket, bytes);
-    return this.#socket.write(bytes);
+  write(text: string): boolean {
+    return this.#socket.destroyed || this.#deps.turnWrites.write(this.#socket, text);
+  }
+
+  writePieces(pieces: readonly Buffer[]): boolean {
+    return this.#socket.destroyed || writePieces(this.#socket, pieces);
   }
 
   get hasUnsent(): boolean {
@@ -103,7 +109,9 @@ export class ClientConnection implements CallClient {
   over(): void {
     if (this.#state.kind !== 'calling') return;
     const { call } = this.#state;
-    if (this.closing) this.#endAfterReply();
+    // What is still to come of the body is thrown away.
+    this.holdBody(false);
+    if (this.closing) this.#endAfterReply(call.body.done && this.#waiting === undefined);
     else if (call.body.done) this.#next();
     else this.#state = { kind: 'discarding', call };
   }
@@ -125,7 +133,11 @@ export class ClientConnection implements CallClient {
     const silentMs = nowMs - this.#heardAtMs;
     if (state.kind === 'idle') {
       if (silentMs > idleTimeoutMs) this.cut();
-    } else if (state.kind !== 'over') {
+    } else if (state.kind === 'over') {
+      this.#overSinceMs ??= nowMs;
+      const lastMs = this.hasUnsent ? bodyIdleTimeoutMs : lingerMs;
+      if (nowMs - this.#overSinceMs > lastMs) this.#socket.destroy();
+    } else {
       const waitsForClient = !state.call.body.done && !this.#bodyHeld;
       if (waitsForClient && silentMs > bodyIdleTimeoutMs) this.#socket.destroy();
       else if (state.kind === 'calling') state.call.sweep(nowMs, waitsForClient);
@@ -176,9 +188,9 @@ export class ClientConnection implements CallClient {
       this.#stepAside(bytes);
     } else if (admission.kind === 'refused') {
       const headOnly = request.method === 'HEAD';
-      this.write(refusalBytes(admission.refusal, this.closing, headOnly));
+      this.writePieces([refusalBytes(admission.refusal, this.closing, headOnly)]);
       this.#waiting = restOf(bytes, request.end);
-      if (this.closing) this.#endAfterReply();
+      if (this.closing) this.#endAfterReply(this.#waiting === undefined);
       else this.#next();
     } else {
       this.#begin(new FastCall(this.#deps, admission, request, this), request, bytes);
@@ -229,8 +241,9 @@ export class ClientConnection implements CallClient {
       return;
     }
     const detail = 'the chunked body is malformed';
-    this.write(refusalBytes({ reason: 'bad_request', detail, neverSent: false }, true));
-    this.#endAfterReply();
+    const refusal = { reason: 'bad_request', detail, neverSent: false } as const;
+    this.writePieces([refusalBytes(refusal, true)]);
+    this.#endAfterReply(false);
   }
 
   #wait(bytes: Buffer, from: number): void {
@@ -254,10 +267,16 @@ export class ClientConnection implements CallClient {
     this.#read(waiting);
   };
 
-  #endAfterReply(): void {
+  /** `isRead`: the client has sent no more than was read. Closing else resets the connection, and the reply may be lost. */
+  #endAfterReply(isRead: boolean): void {
     this.#state = over;
-    if (this.hasUnsent) this.#socket.destroySoon();
-    else this.#socket.destroy();
+    this.#waiting = undefined;
+    if (isRead && !this.hasUnsent) {
+      this.#socket.destroy();
+      return;
+    }
+    this.#socket.end();
+    this.#socket.resume();
   }
 
   #stepAside(bytes: Buffer): void {

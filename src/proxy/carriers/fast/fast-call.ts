@@ -5,12 +5,12 @@ import type { Call } from '../../intake.ts';
 import { Pursuit, type Pursuer } from '../../pursuit.ts';
 import { refusalBytes } from '../../replies.ts';
 import { forwardedTrailer, interimHead, replyHead, requestHead } from './forwarded-heads.ts';
-import { chunks, endOfChunks, joined } from './framing.ts';
+import { chunk, endOfChunks, joined } from './framing.ts';
 import type { Flow, InstanceConnection, ReplyEvents } from './instance-connection.ts';
 import type { InstancePool } from './instance-pool.ts';
 import type { LaneDeps } from './lane-deps.ts';
 import type { CanonicalReply } from './reply-head.ts';
-import { RequestBody } from './request-body.ts';
+import { bodyIdleTimeoutMs, RequestBody } from './request-body.ts';
 import type { CanonicalRequest } from './request-head.ts';
 
 /** What a call needs of its client's connection. */
@@ -20,8 +20,10 @@ export interface CallClient {
   readonly forwardingLines: string;
   /** The connection takes no request after this one. */
   readonly closing: boolean;
-  /** False: no more until `flow` is called. */
-  write(bytes: string | Buffer): boolean;
+  /** One character a byte. False: no more until `flow` is called. */
+  write(text: string): boolean;
+  /** The same of bytes. */
+  writePieces(pieces: readonly Buffer[]): boolean;
   /** Not all that was written has left. */
   readonly hasUnsent: boolean;
   /** The body comes too fast, or not any more. */
@@ -94,9 +96,7 @@ export class FastCall implements Pursuer, ReplyEvents {
       return;
     }
     this.#movedAtMs = this.#deps.clock.nowMs();
-    let flows = true;
-    for (const piece of this.#framed(contents)) flows = stage.connection.write(piece);
-    if (this.body.done && this.body.isChunked) flows = stage.connection.write(endOfChunks(''));
+    const flows = stage.connection.write(this.#framed(contents));
     this.#forgetBodyIfFull();
     if (!flows) this.#client.holdBody(true);
   }
@@ -115,15 +115,25 @@ export class FastCall implements Pursuer, ReplyEvents {
     this.#exchange.clientClosed();
   }
 
-  /** Looks whether the reply is late. `waitsForClient`: the rest of the body has yet to come from there. */
+  /**
+   * Looks whether the reply is late, or the instance takes no more of the body. `waitsForClient`: the rest of the body has yet
+   * to come from there.
+   */
   sweep(nowMs: number, waitsForClient: boolean): void {
     const stage = this.#stage;
-    if (stage.kind !== 'sent' || this.#replied) return;
+    if (stage.kind !== 'sent') return;
+    const stillMs = nowMs - this.#movedAtMs;
+    if (this.#replied) {
+      if (this.body.done || waitsForClient || stillMs <= bodyIdleTimeoutMs) return;
+      this.failed('the instance takes no more of the request', 'broken');
+      stage.connection.destroy();
+      return;
+    }
     const timeoutMs = this.#exchange.responseTimeoutMs();
-    const isLate = timeoutMs <= 0 || (!waitsForClient && nowMs - this.#movedAtMs > timeoutMs);
+    const isLate = timeoutMs <= 0 || (!waitsForClient && stillMs > timeoutMs);
     if (!isLate) return;
     stage.connection.destroy();
-    this.#failed('response_timeout', `no reply within ${Math.round(nowMs - this.#movedAtMs)} ms`);
+    this.#failed('response_timeout', `no reply within ${Math.round(stillMs)} ms`);
   }
 
   attempt({ endpoint, startedAtMs }: Attempt): void {
@@ -145,14 +155,14 @@ export class FastCall implements Pursuer, ReplyEvents {
   giveUp(failure: Failure): void {
     this.#end();
     const refusal = this.#deps.intake.refusalOf(this.#call, failure);
-    this.#client.write(
-      refusalBytes(refusal, this.#client.closing, this.#request.method === 'HEAD'),
-    );
+    const headOnly = this.#request.method === 'HEAD';
+    this.#client.writePieces([refusalBytes(refusal, this.#client.closing, headOnly)]);
     this.#client.over();
   }
 
   interim(reply: CanonicalReply): void {
-    this.#client.write(interimHead(reply));
+    // They may be left out (RFC 9110 §15.2), and must not pile up.
+    if (!this.#client.hasUnsent) this.#client.write(interimHead(reply));
   }
 
   whole(reply: CanonicalReply): void {
@@ -173,18 +183,18 @@ export class FastCall implements Pursuer, ReplyEvents {
     const { closing } = this.#client;
     this.#replyHead = replyHead(reply, { isChunked: this.#replyChunked, closing });
     // Contents that came with the head are written with it.
-    if (reply.body === 0 || !more) this.#writeHead([]);
+    if (reply.body === 0 || !more) this.#writeContents([]);
     return true;
   }
 
   contents(pieces: readonly Buffer[]): Flow {
-    const framed = this.#replyChunked ? chunks(pieces) : pieces;
+    const framed = this.#replyChunked ? chunk(pieces) : pieces;
     if (!this.#writeContents(framed)) return 'full';
     return this.#client.hasUnsent ? 'queued' : 'sent';
   }
 
   ended(trailer: string): void {
-    if (this.#replyHead !== '') this.#writeHead([]);
+    if (this.#replyHead !== '') this.#writeContents([]);
     if (this.#replyChunked) this.#client.write(endOfChunks(forwardedTrailer(trailer)));
     this.#finish(this.#stage);
   }
@@ -220,8 +230,7 @@ export class FastCall implements Pursuer, ReplyEvents {
     const kept = this.#framed(body.kept ?? []);
     const whole = kept.length === 0 ? this.#head : joined(this.#head, kept);
     let flows = connection.send(whole ?? this.#head, headOnly, this);
-    if (whole === undefined) for (const piece of kept) flows = connection.write(piece);
-    if (body.done && body.isChunked) flows = connection.write(endOfChunks(''));
+    if (whole === undefined) flows = connection.write(kept);
     this.#forgetBodyIfFull();
     this.#client.holdBody(!flows);
   }
@@ -250,7 +259,6 @@ export class FastCall implements Pursuer, ReplyEvents {
       if (this.body.done) stage.pool.giveBack(stage.connection);
       else stage.connection.destroy();
     }
-    this.#client.holdBody(false);
     this.#client.over();
   }
 
@@ -258,27 +266,21 @@ export class FastCall implements Pursuer, ReplyEvents {
     if (this.body.forgetIfFull()) this.#exchange.bodyLost();
   }
 
+  /** Of the request's body, as it goes to the instance. */
   #framed(contents: readonly Buffer[]): readonly Buffer[] {
-    return this.body.isChunked ? chunks(contents) : contents;
+    if (!this.body.isChunked) return contents;
+    const end = this.body.done ? [Buffer.from(endOfChunks(''), 'latin1')] : [];
+    return [...chunk(contents), ...end];
   }
 
   /** False: the client takes no more until it has drained. */
   #writeContents(contents: readonly Buffer[]): boolean {
-    if (this.#replyHead !== '') return this.#writeHead(contents);
-    let flows = true;
-    for (const piece of contents) flows = this.#client.write(piece);
-    return flows;
-  }
-
-  #writeHead(contents: readonly Buffer[]): boolean {
+    if (this.#replyHead === '') return this.#client.writePieces(contents);
     const head = this.#replyHead;
     this.#replyHead = '';
-    if (contents.length === 0) return this.#client.write(head);
     const whole = joined(head, contents);
     if (whole !== undefined) return this.#client.write(whole);
-    let flows = this.#client.write(head);
-    for (const piece of contents) flows = this.#client.write(piece);
-    return flows;
+    return this.#client.writePieces([Buffer.from(head, 'latin1'), ...contents]);
   }
 
   #failed(kind: Parameters<Exchange['failed']>[0], cause: string): void {

@@ -1,6 +1,7 @@
 // One connection of the fast lane to an instance: a request out, its reply in, one at a time.
 import { Socket } from 'node:net';
 import { ChunkedWalk } from './chunked.ts';
+import { writePieces } from './framing.ts';
 import type { PoolDeps } from './lane-deps.ts';
 import { ReadBuffer } from './read-buffer.ts';
 import { shortBytesMax, type CanonicalReply } from './reply-head.ts';
@@ -40,6 +41,9 @@ type State =
   | { readonly kind: 'until-close' }
   | { readonly kind: 'over' };
 
+/** More 1xx replies to one request mean nothing but harm. */
+const interimsMax = 64;
+
 const idle: State = { kind: 'idle' };
 const waitingForHead: State = { kind: 'head' };
 const over: State = { kind: 'over' };
@@ -55,6 +59,7 @@ export class InstanceConnection {
   /** The beginning of a head that has not come whole. */
   #begun: Buffer | undefined;
   #reply: CanonicalReply | undefined;
+  #interims = 0;
   /** It has carried a request before. */
   reused = false;
   /** Monotonic ms when it was put aside, and for how long it may be kept. */
@@ -99,12 +104,13 @@ export class InstanceConnection {
     this.#headOnly = headOnly;
     this.#state = waitingForHead;
     this.#reply = undefined;
+    this.#interims = 0;
     return this.#deps.turnWrites.write(this.socket, text);
   }
 
   /** More of the request's body. */
-  write(bytes: string | Buffer): boolean {
-    return this.socket.write(bytes, 'latin1');
+  write(pieces: readonly Buffer[]): boolean {
+    return writePieces(this.socket, pieces);
   }
 
   pause(): void {
@@ -142,7 +148,7 @@ export class InstanceConnection {
       reply.status >= 200 &&
       reply.end + Number(reply.body) === bytes.length;
     if (!isWhole || bytes.length > shortBytesMax) {
-      this.#takeHead(reply, Buffer.from(bytes));
+      this.#takeHeads(reply, Buffer.from(bytes));
       return;
     }
     const events = this.#events;
@@ -156,26 +162,37 @@ export class InstanceConnection {
   #readHead(bytes: Buffer): void {
     const all = this.#begun === undefined ? bytes : Buffer.concat([this.#begun, bytes]);
     this.#begun = undefined;
-    this.#takeHead(this.#deps.replies.read(all, this.#headOnly), all);
+    this.#takeHeads(this.#deps.replies.read(all, this.#headOnly), all);
   }
 
-  #takeHead(reply: CanonicalReply | 'incomplete' | 'bad', all: Buffer): void {
-    if (reply === 'incomplete') this.#begun = all;
-    else if (reply === 'bad') this.#fail('the reply is not plain HTTP', 'malformed');
-    else if (reply.status < 200) this.#readInterim(reply, all);
-    else this.#begin(reply, all);
-  }
-
-  #readInterim(reply: CanonicalReply, all: Buffer): void {
-    // Nobody asked to switch protocols.
-    if (reply.status === 101) {
-      this.#fail('bad upgrade', 'malformed');
-      return;
+  /** `first` is the head that `all` begins with. Any number of 1xx heads may stand before the answer's. */
+  #takeHeads(first: CanonicalReply | 'incomplete' | 'bad', all: Buffer): void {
+    let reply = first;
+    let rest = all;
+    while (typeof reply === 'object' && reply.status < 200) {
+      if (!this.#takeInterim(reply)) return;
+      rest = rest.subarray(reply.end);
+      if (rest.length === 0) return;
+      reply = this.#deps.replies.read(rest, this.#headOnly);
     }
-    // RFC 9110 §15.2.1: nobody waits for `100 Continue` on this lane.
-    if (reply.status > 101) this.#events?.interim(reply);
-    if (all.length > reply.end && this.#state.kind === 'head')
-      this.#readHead(all.subarray(reply.end));
+    if (reply === 'incomplete') this.#begun = rest;
+    else if (reply === 'bad') this.#fail('the reply is not plain HTTP', 'malformed');
+    else this.#begin(reply, rest);
+  }
+
+  /** False when there is no answer to wait for any more. */
+  #takeInterim(reply: CanonicalReply): boolean {
+    this.#interims++;
+    if (reply.status === 101) {
+      // Nobody asked to switch protocols.
+      this.#fail('bad upgrade', 'malformed');
+    } else if (this.#interims > interimsMax) {
+      this.#fail('too many interim replies', 'malformed');
+    } else if (reply.status > 101) {
+      // RFC 9110 §15.2.1: nobody waits for `100 Continue` on this lane.
+      this.#events?.interim(reply);
+    }
+    return this.#state.kind === 'head';
   }
 
   #begin(reply: CanonicalReply, all: Buffer): void {

@@ -2,6 +2,11 @@
 import { ChunkedWalk, type Walk } from './chunked.ts';
 import type { CanonicalRequest } from './request-head.ts';
 
+/** A body that stands still in the middle for so long, because of who sends it or who takes it, is given up. */
+export const bodyIdleTimeoutMs = 60_000;
+/** A body of very small pieces is kept in larger ones. */
+const keptPiecesMax = 64;
+
 export class RequestBody {
   readonly #walk: ChunkedWalk | undefined;
   readonly #keptBytesMax: number;
@@ -57,6 +62,7 @@ export class RequestBody {
     if (this.#kept === undefined) return;
     for (const piece of contents) this.#keptBytes += piece.length;
     this.#kept.push(...contents);
+    if (this.#kept.length > keptPiecesMax) this.#kept = [Buffer.concat(this.#kept)];
   }
 
   /** What is too long is not kept any more, now that it was sent. True when that has just happened. */
