@@ -58,6 +58,7 @@ async function row({ name, url, last }: Place, setting: Setting): Promise<string
   const { seen, missed, longestMs, losses } = await watch.stop();
   const lost = await adminStatus(adminPort);
   await stopServer(pid);
+  if (missed > 0 || seen === 0 || losses > 0) process.exitCode = 1;
   return [
     name,
     `${missed} of ${seen + missed}`,

@@ -6,7 +6,8 @@ import { homedir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { freePort } from '../support/free-port.ts';
-import { requireProgram, ServerProcess } from './server-process.ts';
+import { ServerProcess } from './server-process.ts';
+import { requireGo } from './go.ts';
 
 export interface ConsulServerOptions {
   /** The token that may do everything; without it there are no access rules. */
@@ -43,7 +44,7 @@ export interface ConsulServer {
 /** Why tests with Consul cannot run here, if they cannot. Builds the server when that has not been done yet. */
 export function requireConsul(): string | undefined {
   if (existsSync(programPath)) return undefined;
-  const failure = requireProgram('go', ['golang-go']) ?? build();
+  const failure = requireGo(join(module, 'go.mod')) ?? build();
   if (failure !== undefined && process.env['CI'] === 'true') throw new Error(failure);
   return failure;
 }

@@ -9,6 +9,7 @@ import { HttpClient } from '../../src/registry/http-client.ts';
 import { makeCertificates, type Certificates } from './certificates.ts';
 import { requireEtcd, startEtcd, type EtcdServer } from './etcd.ts';
 import { freePort } from '../support/free-port.ts';
+import { requireGo } from './go.ts';
 import { ServerProcess } from './server-process.ts';
 
 export interface KubernetesServer {
@@ -42,6 +43,7 @@ export const adminToken = 'admin-token';
 export const userToken = 'user-token';
 
 const moduleDirectory = fileURLToPath(new URL('kubernetes', import.meta.url));
+const moduleFile = join(moduleDirectory, 'go.mod');
 export const kubernetesVersion = readVersion();
 const binary = join(
   homedir(),
@@ -51,13 +53,14 @@ const binary = join(
 
 /** Why tests with Kubernetes cannot run here, if they cannot. Builds the server when it is missing: many minutes. */
 export function requireKubernetes(): string | undefined {
-  const reason = requireEtcd() ?? (existsSync(binary) ? undefined : build());
+  const reason =
+    requireEtcd() ?? (existsSync(binary) ? undefined : (requireGo(moduleFile) ?? build()));
   if (reason !== undefined && process.env['CI'] === 'true') throw new Error(reason);
   return reason;
 }
 
 function readVersion(): string {
-  const text = readFileSync(join(moduleDirectory, 'go.mod'), 'utf8');
+  const text = readFileSync(moduleFile, 'utf8');
   return /k8s\.io\/kubernetes v(\S+)/.exec(text)?.[1] ?? 'unknown';
 }
 
