@@ -14,6 +14,9 @@ interface RequestClient {
 }
 
 const chunkedLine = 'Transfer-Encoding: chunked\r\n';
+/** With these methods servers expect a body, and some ask for its length when there is none (RFC 9110 §8.6). */
+const expectsBody: ReadonlySet<string> = new Set(['POST', 'PUT', 'PATCH']);
+const noBodyLine = 'Content-Length: 0\r\n';
 const closeLine = 'Connection: close\r\n';
 /** As Node's server says on the general lane. */
 const keepAliveLines = 'Connection: keep-alive\r\nKeep-Alive: timeout=120\r\n';
@@ -26,8 +29,7 @@ export function requestHead(
   random: Random,
 ): string {
   const start = `${request.method} ${route.path} HTTP/1.1\r\n`;
-  const framing = request.body === 'chunked' ? chunkedLine : '';
-  const end = `${framing}Connection: keep-alive\r\n\r\n`;
+  const end = `${framingLine(request)}Connection: keep-alive\r\n\r\n`;
   const { passing, host: originalHost, isTraced } = request;
   if (passing === undefined) {
     const hop = { host, originalHost, clientAddress: client.address, random };
@@ -35,6 +37,11 @@ export function requestHead(
   }
   const trace = isTraced ? '' : `traceparent: ${newTraceparent(random)}\r\n`;
   return `${start}Host: ${host}\r\n${passing}${client.forwardingLines}${trace}${end}`;
+}
+
+function framingLine({ method, body, isUnframed }: CanonicalRequest): string {
+  if (body === 'chunked') return chunkedLine;
+  return isUnframed && expectsBody.has(method) ? noBodyLine : '';
 }
 
 /** To a client. `closing`: its connection takes no request after this one. */

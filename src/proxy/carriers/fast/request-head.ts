@@ -53,6 +53,8 @@ export class CanonicalRequest {
   readonly host: string;
   /** The body's length, or `chunked`; 0 for none. */
   readonly body: number | 'chunked';
+  /** It says nothing of a body, and has none therefore. */
+  readonly isUnframed: boolean;
   /** The client ends the connection after the reply. */
   readonly close: boolean;
   /** The client has sent `traceparent`. */
@@ -70,6 +72,7 @@ export class CanonicalRequest {
     this.target = text.slice(found.method.length + 1, fieldsFrom - version.length);
     this.host = text.slice(found.hostFrom, found.hostTo);
     this.body = found.isChunked ? 'chunked' : Math.max(0, found.length);
+    this.isUnframed = !found.isChunked && found.length === -1;
     this.close = found.connection === 'close';
     this.isTraced = found.isTraced;
     this.isIdempotent = found.isIdempotent;
