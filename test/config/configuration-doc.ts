@@ -139,6 +139,10 @@ function policyTable(): string {
 }
 
 const closing = `
+\`p2c\` takes two instances by chance, heavier ones more often, and chooses the one with fewer requests in flight; where the times
+that their replies are expected to take differ by more than 2 ms and a factor of two, these count as well. The expected time
+follows slower replies within a second and faster ones within ten, and is unknown for the first ten replies of an instance.
+
 ## Kept state
 
 The last known instances of every service that was called are kept in the state directory, so that an agent that restarts

@@ -7,6 +7,7 @@ import type { HttpAnswer } from '../../http-client.ts';
 import { ConsulAgent, mustBeOk } from './agent.ts';
 import { Follower, type HealthList } from './follower.ts';
 import { parseLocation, type ConsulLocation } from './location.ts';
+import { Maintenance } from './maintenance.ts';
 import { parseVersion, readingFrom } from './reading.ts';
 import { Return } from './return.ts';
 import { Slots } from '../../slots.ts';
@@ -47,6 +48,7 @@ class ConsulDriver implements Driver {
   readonly #seen = new Map<string, number>();
   readonly #return: Return;
   readonly #acquiring = new Slots(acquiringMax);
+  readonly #maintenance: Maintenance;
   #blocking = 0;
 
   constructor(deps: DriverDeps & { readonly agent: ConsulAgent }, location: ConsulLocation) {
@@ -55,6 +57,11 @@ class ConsulDriver implements Driver {
     this.#agent = deps.agent;
     this.#location = location;
     this.#return = new Return(deps.clock, { leaseMs: ttlMs });
+    this.#maintenance = new Maintenance({
+      logger: deps.logger,
+      askHealth: ({ id }, signal) =>
+        this.#agent.ask('/v1/agent/health/service/id/', serviceIdOf(id), signal),
+    });
     this.url = location.url;
     this.capabilities = {
       ttlMs,
@@ -70,19 +77,14 @@ class ConsulDriver implements Driver {
   }
 
   async renew(instance: Instance, _ttlMs: number, signal: AbortSignal): Promise<'ok' | 'gone'> {
-    const answer =
-      this.#location.check === 'http'
-        ? await this.#agent.ask('/v1/agent/service/', serviceIdOf(instance.id), signal)
-        : await this.#agent.put('/v1/agent/check/update/', checkIdOf(instance.id), signal, {
-            body: renewal,
-          });
-    if (isUnknown(answer)) return 'gone';
-    mustBeOk(answer);
-    return 'ok';
+    const answer = await this.#renew(instance, signal);
+    if (answer === 'ok') await this.#maintenance.look(instance, signal);
+    return answer;
   }
 
   async release(instance: Instance, signal: AbortSignal): Promise<void> {
     const id = serviceIdOf(instance.id);
+    this.#maintenance.forget(instance);
     const answer = await this.#agent.put('/v1/agent/service/deregister/', id, signal);
     if (!isUnknown(answer)) mustBeOk(answer);
   }
@@ -147,8 +149,20 @@ class ConsulDriver implements Driver {
     const body = registrationOf(instance, ttlMs, this.#location);
     mustBeOk(await this.#agent.put('/v1/agent/service/', 'register', signal, { query, body }));
     // The agent keeps the status of a check that it has already, which may be critical.
-    if ((await this.renew(instance, ttlMs, signal)) === 'ok') return;
+    if ((await this.#renew(instance, signal)) === 'ok') return;
     throw new RegistryError('registry_unavailable', 'consul: the agent lost the registration');
+  }
+
+  async #renew(instance: Instance, signal: AbortSignal): Promise<'ok' | 'gone'> {
+    const answer =
+      this.#location.check === 'http'
+        ? await this.#agent.ask('/v1/agent/service/', serviceIdOf(instance.id), signal)
+        : await this.#agent.put('/v1/agent/check/update/', checkIdOf(instance.id), signal, {
+            body: renewal,
+          });
+    if (isUnknown(answer)) return 'gone';
+    mustBeOk(answer);
+    return 'ok';
   }
 
   /** At once for `index` 0. */

@@ -16,8 +16,8 @@ const deps = { clock: systemClock, random: systemRandom, logger: silentLogger };
 export class Agents {
   readonly #endings: (() => Promise<void> | void)[] = [];
 
-  async driver(url: string): Promise<Driver> {
-    const driver = await openDriver(url, deps);
+  async driver(url: string, logger = silentLogger): Promise<Driver> {
+    const driver = await openDriver(url, { ...deps, logger });
     this.#endings.unshift(() => driver.close());
     return driver;
   }

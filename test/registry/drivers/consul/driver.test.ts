@@ -66,7 +66,10 @@ describe('the Consul driver', () => {
     it('asks for the service itself when only Consul checks it', async () => {
       const driver = answering({}, '?check=http');
       assert.equal(await driver.renew(instance, 1000, signal()), 'ok');
-      assert.deepEqual(paths(), ['GET /v1/agent/service/~57eb~2f1']);
+      assert.deepEqual(paths(), [
+        'GET /v1/agent/service/~57eb~2f1',
+        'GET /v1/agent/health/service/id/~57eb~2f1',
+      ]);
     });
   });
 

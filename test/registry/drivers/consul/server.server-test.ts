@@ -4,6 +4,7 @@ import { once } from 'node:events';
 import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { after, afterEach, before, describe, it } from 'node:test';
+import { silentLogger } from '../../../../src/core/logger.ts';
 import { requireConsul, startConsul, type ConsulServer } from '../../../servers/consul.ts';
 import { eventually } from '../../../support/eventually.ts';
 import { Agents, instanceOf } from './agents.ts';
@@ -37,6 +38,27 @@ describe('the Consul driver on a server', { skip: requireConsul() ?? false }, ()
     await recorder.sees([]);
     await server.call('PUT', '/agent/maintenance?enable=false');
     await recorder.sees([instanceOf(1), instanceOf(2)]);
+  });
+
+  it('says which instance of its own is in maintenance, why, and until when', async () => {
+    const lines: unknown[] = [];
+    const note = (fields: object, text: string): void => void lines.push({ ...fields, text });
+    const driver = await agents.driver(server.url, { ...silentLogger, warn: note, info: note });
+    const instance = instanceOf(1);
+    const { service, id } = instance;
+    await driver.acquire(instance, 30_000, soon());
+    const maintenance = `/agent/service/maintenance/${id}`;
+    await server.call('PUT', `${maintenance}?enable=true&reason=upgrade`);
+    for (let beat = 0; beat < 2; beat++)
+      assert.equal(await driver.renew(instance, 30_000, soon()), 'ok');
+    await server.call('PUT', `${maintenance}?enable=false`);
+    for (let beat = 0; beat < 2; beat++)
+      assert.equal(await driver.renew(instance, 30_000, soon()), 'ok');
+    const out = 'in maintenance by Consul: nobody calls the instance';
+    assert.deepEqual(lines, [
+      { service, id, reason: 'upgrade', text: out },
+      { service, id, text: 'out of maintenance' },
+    ]);
   });
 
   it('registers a critical instance anew as a passing one', async () => {
