@@ -22,8 +22,9 @@ describe('process group', () => {
 
   it('is not kept alive by ended processes that nobody reaps', async (t) => {
     const file = join(await temporaryDirectory(t), 'pid');
-    // sleep inherits a child of which it knows nothing.
-    const script = `setsid true & echo $! > '${file}'; exec sleep 600`;
+    // sleep inherits a child of which it knows nothing. It ends when the shell, which would reap it, has become sleep.
+    const child = "setsid sh -c 'until grep -q sleep /proc/$PPID/comm; do :; done'";
+    const script = `${child} & echo $! > '${file}'; exec sleep 600`;
     const parent = spawn('sh', ['-c', script], { stdio: 'ignore' });
     t.after(() => parent.kill('SIGKILL'));
     const zombie = await pidIn(file);

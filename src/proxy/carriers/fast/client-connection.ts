@@ -271,12 +271,9 @@ export class ClientConnection implements CallClient {
   #endAfterReply(isRead: boolean): void {
     this.#state = over;
     this.#waiting = undefined;
-    if (isRead && !this.hasUnsent) {
-      this.#socket.destroy();
-      return;
-    }
-    this.#socket.end();
-    this.#socket.resume();
+    if (isRead && !this.hasUnsent) this.#socket.destroy();
+    else if (isRead) this.#socket.destroySoon();
+    else this.#socket.end().resume();
   }
 
   #stepAside(bytes: Buffer): void {

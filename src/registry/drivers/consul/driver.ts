@@ -4,13 +4,13 @@ import type { Instance } from '../../../core/instance.ts';
 import { parseServiceName } from '../../../core/service-name.ts';
 import type { Capabilities, Driver, DriverDeps, FollowSink, Reading } from '../../driver.ts';
 import type { HttpAnswer } from '../../http-client.ts';
+import { Slots } from '../../slots.ts';
 import { ConsulAgent, mustBeOk } from './agent.ts';
 import { Follower, type HealthList } from './follower.ts';
 import { parseLocation, type ConsulLocation } from './location.ts';
 import { Maintenance } from './maintenance.ts';
 import { parseVersion, readingFrom } from './reading.ts';
 import { Return } from './return.ts';
-import { Slots } from '../../slots.ts';
 import { checkIdOf, registrationOf, serviceIdOf } from './record.ts';
 
 /**

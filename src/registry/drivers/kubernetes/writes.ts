@@ -3,11 +3,11 @@ import type { Clock } from '../../../core/clock.ts';
 import { messageOf } from '../../../core/errors.ts';
 import type { Instance } from '../../../core/instance.ts';
 import type { Logger } from '../../../core/logger.ts';
+import { Slots } from '../../slots.ts';
 import type { KubernetesApi } from './api.ts';
 import { inTime } from './in-time.ts';
 import { leasesPath, objectNameOf, serviceNameOf, slicesPath, type ServiceName } from './names.ts';
 import { leaseOf, renewalOf, sliceOf } from './registration.ts';
-import { Slots } from '../../slots.ts';
 
 interface WritesDeps {
   readonly api: KubernetesApi;
