@@ -48,7 +48,7 @@ export function renderMetrics(view: AgentView, use: ProcessUse): string {
   const used = view.usedServices();
   const known = used.filter((entry) => entry.known);
   renderSnapshots(page, known);
-  renderRequests(page, used);
+  renderRequests(page, known, view.unknownRequests());
   renderTraffic(page, known);
   return page.text();
 }
@@ -160,28 +160,24 @@ function renderSnapshots(page: Exposition, used: readonly UsedServiceStatus[]): 
   }
 }
 
-function renderRequests(page: Exposition, used: readonly UsedServiceStatus[]): void {
+function renderRequests(
+  page: Exposition,
+  known: readonly UsedServiceStatus[],
+  unknown: readonly RequestCount[],
+): void {
   page.family('requests_total', 'counter', 'Finished requests by status and reason code.');
-  const unknown = new Map<string, RequestCount>();
-  for (const { service, known, traffic } of used) {
+  for (const { service, traffic } of known) {
     for (const request of traffic.requests) {
-      if (known) page.sample(requestLabels(service, request), request.count);
-      else addTo(unknown, request);
+      page.sample(requestLabels(service, request), request.count);
     }
   }
-  for (const request of unknown.values()) {
+  for (const request of unknown) {
     page.sample(requestLabels(unknownServices, request), request.count);
   }
 }
 
 function requestLabels(service: string, { code, reason }: RequestCount): Labels {
   return { service, code: String(code), reason: reason ?? '' };
-}
-
-function addTo(sums: Map<string, RequestCount>, request: RequestCount): void {
-  const key = `${request.code} ${request.reason ?? ''}`;
-  const count = request.count + (sums.get(key)?.count ?? 0);
-  sums.set(key, { ...request, count });
 }
 
 function renderTraffic(page: Exposition, used: readonly UsedServiceStatus[]): void {

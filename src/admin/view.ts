@@ -25,6 +25,8 @@ export interface AgentView {
   workers(): WorkersStatus | null;
   /** The services that were called through this agent, or are configured to be: a bounded number. */
   usedServices(): readonly UsedServiceStatus[];
+  /** Finished requests for services that the registry had not named when they ended. A number never falls. */
+  unknownRequests(): readonly RequestCount[];
   /**
    * Which instance a call made now would go to, without making it. Undefined when no service of that name is known. A service
    * that is not in use yet may be looked up first. Rejects with a RegistryError when that fails.

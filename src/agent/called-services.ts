@@ -2,6 +2,7 @@
 import type {
   ExplainedCall,
   Explanation,
+  RequestCount,
   UsedServiceStatus,
   WorkersStatus,
 } from '../admin/view.ts';
@@ -11,12 +12,13 @@ import { untilUpstream } from '../upstream/until.ts';
 import type { Upstream } from '../upstream/upstream.ts';
 import type { Upstreams } from '../upstream/upstreams.ts';
 import { explainCall } from './explain-call.ts';
-import { showSnapshot, showUpstream } from './show-upstream.ts';
+import { countRequests, showSnapshot, showUpstream } from './show-upstream.ts';
 
 /** As the methods of the same names in AgentView. */
 export interface CalledServices {
   refresh(): Promise<void>;
   used(): readonly UsedServiceStatus[];
+  unknownRequests(): readonly RequestCount[];
   workers(): WorkersStatus | null;
   explain(
     service: string,
@@ -50,6 +52,10 @@ export class OwnCalledServices implements CalledServices {
     return upstreams
       .all()
       .map((upstream) => showUpstream(upstream, malformed.get(upstream.service) ?? 0, nowMs));
+  }
+
+  unknownRequests(): readonly RequestCount[] {
+    return countRequests(this.#deps.upstreams.unknownOutcomes);
   }
 
   workers(): null {

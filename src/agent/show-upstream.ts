@@ -9,8 +9,8 @@ import type {
 import { reasons } from '../core/reasons.ts';
 import type { Snapshot } from '../core/snapshot.ts';
 import type { EjectionState } from '../resilience/ejection.ts';
-import type { UpstreamCounters } from '../upstream/counters.ts';
 import type { Endpoint } from '../upstream/endpoint.ts';
+import type { Outcomes } from '../upstream/outcomes.ts';
 import type { Upstream } from '../upstream/upstream.ts';
 
 const endpointStates = {
@@ -32,7 +32,7 @@ export function showUpstream(
     snapshot: showSnapshot(upstream.snapshot, malformed, nowMs),
     endpoints: [...upstream.endpoints].map((endpoint) => showEndpoint(endpoint, nowMs)),
     traffic: {
-      requests: countRequests(counters),
+      requests: countRequests(counters.outcomes),
       attempts: counters.attempts,
       retries: counters.retries,
       ejections: counters.ejections,
@@ -73,10 +73,10 @@ function showEndpoint(endpoint: Endpoint, nowMs: number): EndpointStatus {
   };
 }
 
-function countRequests({ replies, reasons: failures }: UpstreamCounters): RequestCount[] {
-  const passedOn = [...replies].map(([code, count]) => ({ code, reason: null, count }));
-  const answered = [...failures].map(([reason, count]) => {
-    return { code: reasons[reason].status, reason, count };
-  });
-  return [...passedOn, ...answered];
+export function countRequests({ counts }: Outcomes): RequestCount[] {
+  return [...counts].map(([outcome, count]) =>
+    typeof outcome === 'number'
+      ? { code: outcome, reason: null, count }
+      : { code: reasons[outcome].status, reason: outcome, count },
+  );
 }

@@ -10,6 +10,7 @@ import type {
   Readiness,
   RegistryReading,
   RegistryStatus,
+  RequestCount,
   UsedServiceStatus,
   WorkersStatus,
 } from '../admin/view.ts';
@@ -121,6 +122,10 @@ export class View implements AgentView {
 
   usedServices(): readonly UsedServiceStatus[] {
     return this.#deps.called.used();
+  }
+
+  unknownRequests(): readonly RequestCount[] {
+    return this.#deps.called.unknownRequests();
   }
 
   explain(

@@ -9,6 +9,7 @@ import type { Clock } from '../core/clock.ts';
 import type { Reason } from '../core/reasons.ts';
 import { mayRepeat } from '../resilience/retry.ts';
 import type { Endpoint } from '../upstream/endpoint.ts';
+import type { Outcome } from '../upstream/outcomes.ts';
 import type { Upstream } from '../upstream/upstream.ts';
 
 /** What the rules must know of a request. */
@@ -94,6 +95,8 @@ export class Exchange {
   readonly #deadlineAtMs: number;
   #admitted = false;
   #ended = false;
+  /** Of the reply that is being passed on. */
+  #status: number | undefined;
   #neverSent = true;
   #bodyLost = false;
   /** A status was judged worth a retry, and the budget has paid for it. */
@@ -165,7 +168,7 @@ export class Exchange {
       return 'retry';
     }
     attempt.phase = 'replied';
-    this.upstream.counters.replied(status);
+    this.#status = status;
     this.upstream.counters.latency.observe(nowMs - this.#startedAtMs);
     return 'pass';
   }
@@ -198,29 +201,23 @@ export class Exchange {
 
   /** The reply was passed on to its end. */
   finished(): void {
-    this.#end();
+    this.#end(this.#status);
   }
 
   /** The reply broke off after its head had been passed on; the client was told by a cut connection. */
   cut(cause: string): void {
     if (this.#ended) return;
     if (this.#current !== undefined) this.upstream.failed(this.#current.endpoint, cause);
-    this.upstream.counters.failed('reset');
-    this.#end();
+    this.#end('reset');
   }
 
   /** The client went away; the instance is not to blame. */
   clientClosed(): void {
-    if (this.#ended) return;
-    // It may go before anything was done for it.
-    if (!this.#admitted) this.upstream.counters.requests++;
-    this.upstream.counters.failed('client_closed');
-    this.#end();
+    this.#end('client_closed');
   }
 
   #admit(): boolean {
     const { counters, policy } = this.upstream;
-    counters.requests++;
     if (counters.inFlight >= policy.inFlightMax) return false;
     counters.inFlight++;
     this.#admitted = true;
@@ -289,16 +286,16 @@ export class Exchange {
   }
 
   #fail(reason: Reason): Failure {
-    this.upstream.counters.failed(reason);
     const neverSent = this.#neverSent;
-    this.#end();
+    this.#end(reason);
     return { kind: 'failure', reason, neverSent };
   }
 
-  /** Gives back what the request held, once. */
-  #end(): void {
+  /** Counts the request and gives back what it held, once. */
+  #end(outcome: Outcome | undefined): void {
     if (this.#ended) return;
     this.#ended = true;
+    if (outcome !== undefined) this.upstream.ended(outcome);
     if (this.#current !== undefined) {
       this.#current.phase = 'over';
       this.#current.endpoint.outstanding--;

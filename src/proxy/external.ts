@@ -1,8 +1,9 @@
 // Hosts on the network that are no services: each is called through an Upstream with one instance.
 import { formatAddress, type Address } from '../core/address.ts';
 import { makeSnapshot } from '../core/snapshot.ts';
+import { Outcomes } from '../upstream/outcomes.ts';
 import type { UpstreamPolicy } from '../upstream/policy.ts';
-import { Upstream, type UpstreamDeps } from '../upstream/upstream.ts';
+import { Upstream, type CallingDeps } from '../upstream/upstream.ts';
 import type { ExternalHosts } from './intake.ts';
 
 export interface ExternalUpstreamsOptions {
@@ -13,14 +14,11 @@ export interface ExternalUpstreamsOptions {
 
 /** Holds the latest used; one that carries nothing leaves when there are too many. */
 export class ExternalUpstreams implements ExternalHosts {
-  readonly #deps: Omit<UpstreamDeps, 'latest' | 'reportUnreachable'>;
+  readonly #deps: CallingDeps;
   readonly #options: Required<ExternalUpstreamsOptions>;
   readonly #upstreams = new Map<string, Upstream>();
 
-  constructor(
-    deps: Omit<UpstreamDeps, 'latest' | 'reportUnreachable'>,
-    options: ExternalUpstreamsOptions,
-  ) {
+  constructor(deps: CallingDeps, options: ExternalUpstreamsOptions) {
     this.#deps = deps;
     this.#options = { hostsMax: 256, ...options };
   }
@@ -53,7 +51,7 @@ export class ExternalUpstreams implements ExternalHosts {
       held: 0,
     });
     const registry = { latest: () => undefined, reportUnreachable: () => undefined };
-    const deps = { ...this.#deps, ...registry };
+    const deps = { ...this.#deps, ...registry, unknownOutcomes: new Outcomes() };
     const upstream = new Upstream(deps, this.#options.policy, snapshot);
     upstream.update(snapshot);
     return upstream;

@@ -10,18 +10,25 @@ import { Ejection } from '../resilience/ejection.ts';
 import { RetryBudget } from '../resilience/retry-budget.ts';
 import { UpstreamCounters } from './counters.ts';
 import { Endpoint } from './endpoint.ts';
+import type { Outcome, Outcomes } from './outcomes.ts';
 import type { UpstreamPolicy } from './policy.ts';
 import type { Prober } from './prober.ts';
 
-export interface UpstreamDeps {
+/** What all upstreams of a process share. */
+export interface CallingDeps {
   readonly clock: Clock;
   readonly random: Random;
   readonly logger: Logger;
   readonly prober: Prober;
+}
+
+export interface UpstreamDeps extends CallingDeps {
   /** The registry's own snapshot of a service, whose age grows younger with each confirmation that brings no change. */
   readonly latest: (service: string) => Snapshot | undefined;
   /** Tells the registry that an instance could not be reached: a vanished instance that is only held is then dropped. */
   readonly reportUnreachable: (service: string, instanceId: string) => void;
+  /** Where the requests for all services count too that the registry has not named so far: such an upstream may be let go. */
+  readonly unknownOutcomes: Outcomes;
 }
 
 export class Upstream {
@@ -70,8 +77,12 @@ export class Upstream {
     if (this.#closed) return;
     this.#snapshot = snapshot;
     const left = new Set(this.#endpoints.keys());
-    for (const instance of snapshot.instances) {
+    if (!this.#known && snapshot.instances.length > 0) {
       this.#known = true;
+      // What ended before is counted among the unknown ones.
+      this.counters.outcomes.counts.clear();
+    }
+    for (const instance of snapshot.instances) {
       const endpoint = this.#endpoints.get(instance.id);
       if (endpoint?.instance.host === instance.host && endpoint.instance.port === instance.port) {
         endpoint.instance = instance;
@@ -112,6 +123,12 @@ export class Upstream {
   /** Has any instance that may be called, now or after its ejection. */
   hasInstances(tag: string | undefined): boolean {
     return this.candidates(tag).members.length > 0 || this.#matching(tag).some(hasWeight);
+  }
+
+  /** Counts a request that has ended. */
+  ended(outcome: Outcome): void {
+    this.counters.outcomes.add(outcome);
+    if (!this.#known) this.#deps.unknownOutcomes.add(outcome);
   }
 
   succeeded(endpoint: Endpoint): void {

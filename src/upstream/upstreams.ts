@@ -2,8 +2,9 @@
 import type { Timer } from '../core/clock.ts';
 import { nearest } from '../core/service-name.ts';
 import { unknownSnapshot, type Snapshot } from '../core/snapshot.ts';
+import { Outcomes } from './outcomes.ts';
 import type { UpstreamPolicy } from './policy.ts';
-import { Upstream, type UpstreamDeps } from './upstream.ts';
+import { Upstream, type CallingDeps } from './upstream.ts';
 
 /** What the upstreams need of a registry. */
 export interface SnapshotSource {
@@ -15,7 +16,7 @@ export interface SnapshotSource {
   reportUnreachable(service: string, instanceId: string): void;
 }
 
-export interface UpstreamsDeps extends Omit<UpstreamDeps, 'latest' | 'reportUnreachable'> {
+export interface UpstreamsDeps extends CallingDeps {
   readonly source: SnapshotSource;
 }
 
@@ -41,6 +42,8 @@ export class Upstreams {
   readonly #deps: UpstreamsDeps;
   readonly #options: Required<UpstreamsOptions>;
   readonly #entries = new Map<string, Entry>();
+  /** Of requests for services that the registry had not named when they ended. */
+  readonly unknownOutcomes = new Outcomes();
   #uses = 0;
   readonly #closing = new AbortController();
   #names: ReadonlySet<string> = new Set();
@@ -124,13 +127,14 @@ export class Upstreams {
   #open(service: string): Entry | undefined {
     if (this.#closing.signal.aborted || !this.#makeRoom()) return undefined;
     const { source, ...deps } = this.#deps;
+    const { unknownOutcomes } = this;
     const registry = {
       latest: source.snapshot.bind(source),
       reportUnreachable: source.reportUnreachable.bind(source),
     };
     const policy = this.#options.policies[service] ?? this.#options.defaultPolicy;
     const first = unknownSnapshot(service, deps.clock.nowMs());
-    const upstream = new Upstream({ ...deps, ...registry }, policy, first);
+    const upstream = new Upstream({ ...deps, ...registry, unknownOutcomes }, policy, first);
     const watching = new AbortController();
     source.watch(service, (snapshot) => upstream.update(snapshot), watching.signal);
     return { upstream, watching, lastUse: 0 };

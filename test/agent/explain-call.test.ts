@@ -37,9 +37,9 @@ describe('showUpstream', () => {
     const fixture = new UpstreamFixture([instance('a1'), instance('a2', { zone: 'z' })]);
     const { upstream, clock } = fixture;
     fixture.upstream.unreachable(fixture.endpoint('a2'), 'ECONNREFUSED');
-    upstream.counters.replied(200);
-    upstream.counters.replied(200);
-    upstream.counters.failed('no_instances');
+    upstream.counters.outcomes.add(200);
+    upstream.counters.outcomes.add(200);
+    upstream.counters.outcomes.add('no_instances');
     const shown = showUpstream(upstream, 3, clock.nowMs());
     assert.deepEqual(
       shown.endpoints.map(({ id, state, cause, zone, ejections }) => [

@@ -218,7 +218,7 @@ describe('the end of either side', () => {
     }
     const { counters } = fixture.upstreams.get('payments') ?? assert.fail();
     await eventually('nothing is in flight', () => counters.inFlight === 0);
-    assert.equal(counters.reasons.get('client_closed'), 3);
+    assert.equal(counters.outcomes.counts.get('client_closed'), 3);
   });
 
   const truncated: readonly (readonly [what: string, reply: string, reset: boolean])[] = [

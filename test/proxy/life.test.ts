@@ -217,7 +217,7 @@ describe('tunnels', () => {
     client.send('x\r\n\r\n');
     await client.end();
     const { counters } = fixture.upstreams.get('payments') ?? assert.fail();
-    assert.equal(counters.reasons.get('reset'), 1);
+    assert.equal(counters.outcomes.counts.get('reset'), 1);
     assert.equal(counters.inFlight, 0);
   });
 });

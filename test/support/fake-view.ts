@@ -57,6 +57,7 @@ export function fakeView(replaced: Partial<AgentView> = {}): AgentView {
     ],
     workers: () => null,
     usedServices: () => [fakeUse()],
+    unknownRequests: () => [],
     explain: async (service, call) =>
       service === 'payments' ? { ...fakeExplanation(), ...call } : undefined,
     names: async () => ['orders', 'payments'],

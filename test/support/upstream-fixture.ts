@@ -2,6 +2,7 @@
 import type { Instance } from '../../src/core/instance.ts';
 import { silentLogger } from '../../src/core/logger.ts';
 import { makeSnapshot, type SnapshotState } from '../../src/core/snapshot.ts';
+import { Outcomes } from '../../src/upstream/outcomes.ts';
 import { defaultPolicy, type UpstreamPolicy } from '../../src/upstream/policy.ts';
 import { Upstream } from '../../src/upstream/upstream.ts';
 import { FakeClock } from './fake-clock.ts';
@@ -24,6 +25,7 @@ export function instance(id: string, fields: Partial<Instance> = {}): Instance {
 export class UpstreamFixture {
   readonly clock = new FakeClock();
   readonly unreachable: string[] = [];
+  readonly unknownOutcomes = new Outcomes();
   /** What a probe of an instance finds, by id; undefined: it accepts connections. */
   readonly probeCauses = new Map<string, string>();
   readonly upstream: Upstream;
@@ -36,6 +38,7 @@ export class UpstreamFixture {
       prober: ({ id }: Instance) => Promise.resolve(this.probeCauses.get(id)),
       latest: () => undefined,
       reportUnreachable: (_service: string, id: string) => void this.unreachable.push(id),
+      unknownOutcomes: this.unknownOutcomes,
     };
     this.upstream = new Upstream(
       deps,

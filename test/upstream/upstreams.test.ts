@@ -76,6 +76,19 @@ describe('Upstreams', () => {
     assert.deepEqual([...watched].sort(), ['real1', 'real3', 'real4', 'real5', 'real6']);
   });
 
+  it('keeps count of the calls of unknown services, whether they are let go or found', () => {
+    call('odd1');
+    upstreams.get('odd1')?.ended('no_such_service');
+    call('odd2', 'odd3');
+    assert.equal(upstreams.peek('odd1'), undefined);
+    const late = upstreams.get('odd3');
+    late?.ended('no_such_service');
+    late?.update(snapshotOf('real'));
+    late?.ended(200);
+    assert.deepEqual([...upstreams.unknownOutcomes.counts], [['no_such_service', 2]]);
+    assert.deepEqual([...(late?.counters.outcomes.counts ?? [])], [[200, 1]]);
+  });
+
   it('refuses one more rather than ending one that carries requests', () => {
     for (const service of ['odd1', 'odd2']) {
       const upstream = upstreams.get(service);

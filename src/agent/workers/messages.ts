@@ -1,5 +1,10 @@
 // What the agent's control process and its workers say to each other: every message, and how one is read.
-import type { Explanation, ExplainedCall, UsedServiceStatus } from '../../admin/view.ts';
+import type {
+  Explanation,
+  ExplainedCall,
+  RequestCount,
+  UsedServiceStatus,
+} from '../../admin/view.ts';
 import type { ProcessUse } from '../../admin/metrics.ts';
 import type { Config } from '../../config/config.ts';
 import type { Address } from '../../core/address.ts';
@@ -51,6 +56,8 @@ export type ToWorker =
 /** What a worker has counted and holds; all numbers are those of this worker alone. */
 export interface WorkerReport {
   readonly services: readonly UsedServiceStatus[];
+  /** As in AgentView. */
+  readonly unknownRequests: readonly RequestCount[];
   readonly connections: number;
   readonly use: ProcessUse;
 }

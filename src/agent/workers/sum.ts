@@ -56,7 +56,8 @@ function sumTraffic(all: readonly TrafficStatus[]): TrafficStatus {
   };
 }
 
-function sumRequests(requests: readonly RequestCount[]): RequestCount[] {
+/** By outcome. */
+export function sumRequests(requests: readonly RequestCount[]): RequestCount[] {
   const byOutcome = new Map<string, RequestCount>();
   for (const request of requests) {
     const key = `${request.code} ${request.reason ?? ''}`;

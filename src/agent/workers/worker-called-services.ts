@@ -2,6 +2,7 @@
 import type {
   ExplainedCall,
   Explanation,
+  RequestCount,
   UsedServiceStatus,
   WorkersStatus,
 } from '../../admin/view.ts';
@@ -44,6 +45,11 @@ export class WorkerCalledServices implements CalledServices {
       const records = malformed.get(use.service) ?? 0;
       return { ...use, snapshot: showSnapshot(snapshot, records, nowMs) };
     });
+  }
+
+  /** The control process carries no requests of its own. */
+  unknownRequests(): readonly RequestCount[] {
+    return this.#deps.workers.unknownRequests();
   }
 
   workers(): WorkersStatus {

@@ -14,7 +14,7 @@ import { Upstreams } from '../../upstream/upstreams.ts';
 import { wasRead } from '../called-services.ts';
 import { connectionsMax } from '../connections-max.ts';
 import { explainCall } from '../explain-call.ts';
-import { showSnapshot, showUpstream } from '../show-upstream.ts';
+import { countRequests, showSnapshot, showUpstream } from '../show-upstream.ts';
 import { FedSource } from './fed-source.ts';
 import type { FromWorker, StartOrder, ToWorker, WorkerReport } from './messages.ts';
 
@@ -112,7 +112,8 @@ export class Worker {
     const use = await measureProcess(clock);
     const nowMs = clock.nowMs();
     const services = this.#upstreams.all().map((upstream) => showUpstream(upstream, 0, nowMs));
-    return { services, connections: this.#proxy.connections, use };
+    const unknownRequests = countRequests(this.#upstreams.unknownOutcomes);
+    return { services, unknownRequests, connections: this.#proxy.connections, use };
   }
 
   /** Takes the service into use, as a call would. */

@@ -1,5 +1,10 @@
 // The Workers: as many processes as are wanted, kept at that number, started and ended as one proxy.
-import type { UsedServiceStatus, WorkersStatus, WorkerStatus } from '../../admin/view.ts';
+import type {
+  RequestCount,
+  UsedServiceStatus,
+  WorkersStatus,
+  WorkerStatus,
+} from '../../admin/view.ts';
 import { formatAddress, type Address } from '../../core/address.ts';
 import { backoffMs } from '../../core/backoff.ts';
 import type { Clock, Timer } from '../../core/clock.ts';
@@ -11,7 +16,7 @@ import type { SnapshotSource } from '../../upstream/upstreams.ts';
 import type { Child } from './child.ts';
 import { hasAnyPort, withFreePorts } from './free-ports.ts';
 import type { StartOrder } from './messages.ts';
-import { countersOf, sumUses } from './sum.ts';
+import { countersOf, sumRequests, sumUses } from './sum.ts';
 import { WorkerProcess } from './worker-process.ts';
 
 export interface WorkersDeps {
@@ -54,6 +59,7 @@ export class Workers implements Component {
   #lost = 0;
   #endedCpuMs = 0;
   #endedUses: readonly UsedServiceStatus[] = [];
+  #endedUnknownRequests: readonly RequestCount[] = [];
 
   constructor(deps: WorkersDeps, options: WorkersOptions) {
     this.#deps = deps;
@@ -119,6 +125,12 @@ export class Workers implements Component {
   uses(): readonly UsedServiceStatus[] {
     const reports = [...this.#running].map(({ report }) => report?.services ?? []);
     return sumUses([...reports, this.#endedUses]);
+  }
+
+  /** As `uses`, for what no service has. */
+  unknownRequests(): readonly RequestCount[] {
+    const reports = [...this.#running].flatMap(({ report }) => report?.unknownRequests ?? []);
+    return sumRequests([...reports, ...this.#endedUnknownRequests]);
   }
 
   status(): WorkersStatus {
@@ -202,6 +214,10 @@ export class Workers implements Component {
     if (report === undefined) return;
     this.#endedCpuMs += report.use.cpuMs;
     this.#endedUses = sumUses([this.#endedUses, countersOf(report.services)]).slice(-endedUsesMax);
+    this.#endedUnknownRequests = sumRequests([
+      ...this.#endedUnknownRequests,
+      ...report.unknownRequests,
+    ]);
   }
 
   /** One question to the registry for all that ask at the same time. */
