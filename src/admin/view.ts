@@ -69,7 +69,7 @@ export interface LifeStatus {
 }
 
 export interface DrainStatus {
-  /** What began it: a signal's name, `admin`, or the app's exit. */
+  /** What began it: a signal's name, `request` for the drain command, `app_exit` or `failure`. */
   readonly cause: string;
   readonly elapsedMs: number;
   readonly budgetMs: number;
@@ -81,6 +81,8 @@ export interface DrainPhaseStatus {
   /** `announce`, `deregister`, `lame_duck`, `stop_app`, `finish` or `exit`. */
   readonly phase: string;
   readonly state: 'waiting' | 'active' | 'done';
+  /** How it ended: `cut` when its budget was spent, `forced` by a second signal; null before that. */
+  readonly outcome: 'done' | 'failed' | 'cut' | 'forced' | 'skipped' | null;
   /** Time spent in the phase so far; null before it began. */
   readonly durationMs: number | null;
 }

@@ -102,8 +102,9 @@ export class Agent {
     this.#ended?.(this.#exitCode);
   }
 
-  /** Cuts a drain short. */
+  /** Cuts a drain short: no clean end, unless the app had ended by itself before. */
   force(): void {
+    if (this.#exitCode === 0) this.#exitCode = 1;
     this.#deps.drain.force();
   }
 

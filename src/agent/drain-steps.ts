@@ -40,7 +40,9 @@ export class AgentSteps implements DrainSteps {
 
   async deregister(timeoutMs: number): Promise<void> {
     const { services } = this.#parts;
-    await Promise.all(services.map(({ registrar }) => registrar.deregister(timeoutMs)));
+    const all = services.map(({ registrar }) => registrar.deregister(timeoutMs));
+    const outcomes = await Promise.all(all);
+    if (outcomes.includes('timeout')) throw new Error('a record is left to end with its TTL');
   }
 
   async stopApp(graceMs: number): Promise<void> {

@@ -12,7 +12,7 @@ export interface DrainSteps {
   isRegistered(): boolean;
   /** Tells everyone who asks that the agent is going: readiness turns to 503. */
   announce(): void;
-  /** Takes every lease back, with its retry within the time given. */
+  /** Takes every lease back, with its retry within the time given. Rejects when one may be left. */
   deregister(timeoutMs: number): Promise<void>;
   /** Asks the supervised app to end, kills it after the grace; resolves when it has ended or there is none. */
   stopApp(graceMs: number): Promise<void>;

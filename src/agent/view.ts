@@ -166,10 +166,12 @@ export class View implements AgentView {
       phases: drainPhases.map((phase) => {
         const timing = ended.get(phase);
         if (timing !== undefined) {
-          return { phase, state: 'done', durationMs: Math.round(timing.durationMs) };
+          const { outcome, durationMs } = timing;
+          return { phase, state: 'done', outcome, durationMs: Math.round(durationMs) };
         }
-        if (phase !== active) return { phase, state: 'waiting', durationMs: null };
-        return { phase, state: 'active', durationMs: Math.round(clock.wallMs() - activeSinceMs) };
+        if (phase !== active) return { phase, state: 'waiting', outcome: null, durationMs: null };
+        const durationMs = Math.round(clock.wallMs() - activeSinceMs);
+        return { phase, state: 'active', outcome: null, durationMs };
       }),
     };
   }

@@ -45,6 +45,7 @@ describe('the endpoints', () => {
         '.life.drain.budgetMs',
         '.life.drain.phases[].phase',
         '.life.drain.phases[].state',
+        '.life.drain.phases[].outcome',
         '.life.drain.phases[].durationMs',
         '.readiness.ready',
         ...['url', 'registers', 'discovers', 'state', 'stateAgeMs'].map(

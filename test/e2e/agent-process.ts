@@ -52,6 +52,7 @@ interface AgentDocument {
       readonly phases: readonly { readonly phase: string; readonly state: string }[];
     } | null;
   };
+  readonly services: readonly { readonly service: string; readonly balance: string }[];
 }
 
 export class Fleet {

@@ -98,7 +98,8 @@ describe('the life of an agent', () => {
     await eventually('the app was asked to stop', () => agent.output().includes('not yet'));
     const pid = await agent.appPid();
     agent.process.kill('SIGTERM');
-    await agent.exited;
+    assert.equal(await agent.exited, 1);
+    assert.match(agent.output(), /"phase":"stop_app","outcome":"forced"/);
     await eventually('the app is gone', () => !isAlive(pid));
   });
 
@@ -158,24 +159,18 @@ describe('the life of an agent', () => {
 
   it('never lets a request reach the admin API through the proxy', async (t) => {
     const fleet = new Fleet(t);
-    const { proxyPort, adminPort } = await fleet.start({
-      registry: fleet.fileRegistry,
-      flags: ['--passthrough'],
-    });
-    const host = `127.0.0.1:${adminPort}`;
-    const direct = await requestJson({
-      port: proxyPort,
-      path: `http://${host}/livez`,
-      headers: { host },
-    });
-    assert.notEqual(direct.status, 200);
-    const name = `localhost:${adminPort}`;
-    const byName = await requestJson({
-      port: proxyPort,
-      path: `http://${name}/livez`,
-      headers: { host: name },
-    });
-    assert.notEqual(byName.status, 200);
+    const registry = fleet.fileRegistry;
+    const { proxyPort, adminPort } = await fleet.start({ registry, flags: ['--passthrough'] });
+    const call = async (path: string, host: string): Promise<unknown[]> => {
+      const { status, body } = await requestJson({ port: proxyPort, path, headers: { host } });
+      return [status, (body as { error?: unknown }).error];
+    };
+    for (const address of [`127.0.0.1:${adminPort}`, `localhost:${adminPort}`]) {
+      assert.deepEqual(await call(`http://${address}/livez`, address), [403, 'not_a_service']);
+    }
+    const flags = ['--name', 'trap', '--port', String(adminPort)];
+    await untilReady(await fleet.start({ registry, flags }));
+    assert.deepEqual(await call('/livez', 'trap'), [502, 'connect_failed']);
   });
 
   it('carries a WebSocket and tells its client to go away in a drain', async (t) => {
@@ -206,9 +201,14 @@ describe('the life of an agent', () => {
   it('reads its configuration from a YAML file', async (t) => {
     const fleet = new Fleet(t);
     const path = `${fleet.directory}/outrigger.yaml`;
-    writeFileSync(path, 'upstreams:\n  payments: { timeout: 1s }\n');
+    writeFileSync(path, 'upstreams:\n  payments: { waitTimeout: 0s, balance: random }\n');
     const agent = await fleet.start({ registry: fleet.fileRegistry, flags: ['--config', path] });
-    assert.equal((await agent.status()).life.state, 'running');
+    await requestJson({ port: agent.proxyPort, path: '/payments/' });
+    const used = (await agent.status()).services;
+    assert.deepEqual(
+      used.map(({ service, balance }) => [service, balance]),
+      [['payments', 'random']],
+    );
   });
 
   it('is ready when the app is registered', async (t) => {

@@ -94,8 +94,12 @@ describe('a registry outage', { skip: requireRedis() }, () => {
       payments
         .output()
         .split('\n')
-        .find((text) => text.includes('"deregister"')) ?? '';
-    const { durationMs } = JSON.parse(line) as { readonly durationMs: number };
+        .find((text) => text.includes('"phase":"deregister","outcome"')) ?? '';
+    const { outcome, durationMs } = JSON.parse(line) as {
+      readonly outcome: string;
+      readonly durationMs: number;
+    };
+    assert.notEqual(outcome, 'done');
     assert.ok(durationMs <= 2200, `deregistering took ${durationMs} ms`);
   });
 });

@@ -156,9 +156,9 @@ export function fakeDrain(active: string): LifeStatus {
       elapsedMs: 1200,
       budgetMs: 25_000,
       phases: [
-        { phase: 'announce', state: 'done', durationMs: 1 },
-        { phase: active, state: 'active', durationMs: 1199 },
-        { phase: 'exit', state: 'waiting', durationMs: null },
+        { phase: 'announce', state: 'done', outcome: 'done', durationMs: 1 },
+        { phase: active, state: 'active', outcome: null, durationMs: 1199 },
+        { phase: 'exit', state: 'waiting', outcome: null, durationMs: null },
       ],
     },
   };

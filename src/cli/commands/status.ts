@@ -97,9 +97,9 @@ function formatWorkers(output: Output, { wanted, lost, processes }: WorkersStatu
 function formatDrain(output: Output, drain: DrainStatus): string {
   const { cause, elapsedMs, budgetMs, phases } = drain;
   const title = `draining (${cause}) for ${formatAge(elapsedMs)} of ${formatAge(budgetMs)}`;
-  const rows = phases.map(({ phase, state, durationMs }) => [
+  const rows = phases.map(({ phase, state, outcome, durationMs }) => [
     phase,
-    { text: state, tone: state === 'active' ? ('bold' as const) : ('plain' as const) },
+    { text: outcome ?? state, tone: state === 'active' ? ('bold' as const) : ('plain' as const) },
     durationMs === null ? '-' : formatAge(durationMs),
   ]);
   return `${printable(title)}\n${formatTable(output, ['PHASE', 'STATE', 'TIME'], rows)}`;
