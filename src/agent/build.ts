@@ -13,6 +13,7 @@ import { openDriver } from '../registry/open.ts';
 import { Registries, type RegistryMember } from '../registry/registries.ts';
 import { Registrar } from '../registry/registrar.ts';
 import { Registry } from '../registry/registry.ts';
+import { redactUrl } from '../registry/url.ts';
 import { tcpProber } from '../upstream/prober.ts';
 import { SnapshotFiles } from '../upstream/snapshot-files.ts';
 import { Upstreams } from '../upstream/upstreams.ts';
@@ -45,10 +46,11 @@ export async function buildAgent(config: Config, deps: BuildDeps): Promise<Agent
   const stores: SnapshotFiles[] = [];
   const members: RegistryMember[] = [];
   for (const { url, registers, discovers } of config.registries) {
-    const driver = await openDriver(url, { clock, random, logger });
-    const store = buildStore(config, driver.url, logger);
+    const named = { clock, random, logger: logger.child({ registry: redactUrl(url) }) };
+    const driver = await openDriver(url, named);
+    const store = buildStore(config, driver.url, named.logger);
     if (store !== undefined) stores.push(store);
-    const registry = new Registry({ driver, clock, random, logger, ...(store && { store }) });
+    const registry = new Registry({ ...named, driver, ...(store && { store }) });
     members.push({ registry, registers, discovers });
   }
   const registries = new Registries(members, { combination: config.combination });

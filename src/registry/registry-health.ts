@@ -79,7 +79,7 @@ export class HealthRecord {
     const fields = {
       state,
       before: before.state,
-      beforeMs: this.#current.sinceMs - before.sinceMs,
+      beforeMs: Math.round(this.#current.sinceMs - before.sinceMs),
     };
     if (state === 'up' || state === 'unknown') {
       this.#deps.logger.info(fields, 'registry state changed');

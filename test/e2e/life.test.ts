@@ -6,6 +6,7 @@ import { createServer } from 'node:net';
 import { describe, it } from 'node:test';
 import { WebSocket, WebSocketServer } from 'ws';
 import { eventually } from '../support/eventually.ts';
+import { freePort } from '../support/free-port.ts';
 import { Fleet, untilReady } from './agent-process.ts';
 import { requestJson } from './http-client.ts';
 
@@ -209,6 +210,22 @@ describe('the life of an agent', () => {
       used.map(({ service, balance }) => [service, balance]),
       [['payments', 'random']],
     );
+  });
+
+  it('says in the log of which registry it speaks, without the password', async (t) => {
+    const fleet = new Fleet(t);
+    const away = `redis://:secret@127.0.0.1:${await freePort()}`;
+    const agent = await fleet.startRegistered({
+      service: 'payments',
+      registry: fleet.fileRegistry,
+      flags: ['--registry', away],
+    });
+    await eventually('both are told of', () => {
+      const states = agent.output().match(/^.*"registry state changed".*$/gm) ?? [];
+      const named = states.map((line) => (JSON.parse(line) as { registry: string }).registry);
+      return named.includes(fleet.fileRegistry) && named.includes(away.replace('secret', '***'));
+    });
+    assert.doesNotMatch(agent.output(), /secret/);
   });
 
   it('is ready when the app is registered', async (t) => {
