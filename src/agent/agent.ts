@@ -6,10 +6,12 @@ import { ConfigError, messageOf } from '../core/errors.ts';
 import type { DnsServer } from '../dns/server.ts';
 import type { Logger } from '../core/logger.ts';
 import type { Registries } from '../registry/registries.ts';
+import type { Prober } from '../upstream/prober.ts';
 import type { Upstreams } from '../upstream/upstreams.ts';
 import type { AgentSteps, RunnableProxy } from './drain-steps.ts';
 import type { Drain, DrainCause } from './drain.ts';
 import type { LocalService } from './local-service.ts';
+import { warnIfTaken } from './reachability.ts';
 import type { Supervisor } from './supervisor.ts';
 import { untilAvailable } from './until-available.ts';
 
@@ -23,6 +25,7 @@ export interface AgentDeps {
   readonly supervisor: Supervisor | undefined;
   readonly steps: AgentSteps;
   readonly drain: Drain;
+  readonly prober: Prober;
   readonly clock: Clock;
   readonly logger: Logger;
 }
@@ -78,6 +81,7 @@ export class Agent {
     const { services, supervisor, steps, logger } = this.#deps;
     try {
       await this.#waitForOthers();
+      await this.#lookForStrangers();
       if (steps.announced.aborted) return;
       await supervisor?.start();
       for (const { registrar, health } of services) {
@@ -111,6 +115,13 @@ export class Agent {
   /** Passes a signal on to the supervised app. */
   signal(name: NodeJS.Signals): void {
     this.#deps.supervisor?.signal(name);
+  }
+
+  /** An app that runs already is no stranger. */
+  async #lookForStrangers(): Promise<void> {
+    const { supervisor, services, prober, logger } = this.#deps;
+    if (supervisor === undefined) return;
+    await Promise.all(services.map((service) => warnIfTaken(service, prober, logger)));
   }
 
   async #waitForOthers(): Promise<void> {

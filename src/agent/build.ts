@@ -98,7 +98,10 @@ export async function buildAgent(config: Config, deps: BuildDeps): Promise<Agent
     { address: config.admin, ownHosts: config.ownHosts },
   );
   const agent: Agent = new Agent(
-    { registries, upstreams, proxy, admin, services, supervisor, steps, drain, clock, logger, dns },
+    {
+      ...{ registries, upstreams, proxy, admin, services, supervisor, steps, drain, dns },
+      ...{ prober: tcpProber, clock, logger },
+    },
     { waitFor: config.waitFor },
   );
   return agent;
@@ -171,7 +174,7 @@ function buildService(service: ServiceConfig, deps: ServiceDeps): LocalService {
     logger.info({ service: service.name }, 'no registry to register in: others make it known');
   }
   const registrar = new Registrar({ leases, health, logger }, { serviceName: service.name });
-  const localService = { instance, health, leases, registrar };
+  const localService = { instance, port: service.port, health, leases, registrar };
   warnIfUnreachable(localService, tcpProber, logger);
   return localService;
 }

@@ -9,6 +9,8 @@ import type { Registrar } from '../registry/registrar.ts';
 
 export interface LocalService {
   readonly instance: Instance;
+  /** Where the app listens on this host; others may reach it through another port. */
+  readonly port: number;
   readonly health: HealthCheck;
   /** One for each registry in which the agent registers it. */
   readonly leases: readonly Lease[];

@@ -212,6 +212,23 @@ describe('the life of an agent', () => {
     );
   });
 
+  it('warns of a stranger on the port of the app, before it starts the app', async (t) => {
+    const fleet = new Fleet(t);
+    const stranger = createServer().listen(0, '127.0.0.1');
+    await once(stranger, 'listening');
+    t.after(() => stranger.close());
+    const { port } = stranger.address() as { readonly port: number };
+    const agent = await fleet.start({
+      registry: fleet.fileRegistry,
+      flags: ['--name', 'payments', '--port', String(port)],
+      command: [node, '-e', "console.log('app runs')"],
+    });
+    assert.equal(await agent.exited, 0);
+    const output = agent.output();
+    const warned = output.indexOf('something listens on the port of the app');
+    assert.ok(warned >= 0 && warned < output.indexOf('app runs'), output);
+  });
+
   it('says in the log of which registry it speaks, without the password', async (t) => {
     const fleet = new Fleet(t);
     const away = `redis://:secret@127.0.0.1:${await freePort()}`;
