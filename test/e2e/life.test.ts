@@ -1,9 +1,10 @@
 // The life of an agent as a person or a supervisor sees it: start, signals, drain, exit codes.
 import assert from 'node:assert/strict';
 import { once } from 'node:events';
-import { writeFileSync } from 'node:fs';
+import { readFileSync, writeFileSync } from 'node:fs';
 import { createServer } from 'node:net';
 import { describe, it } from 'node:test';
+import { fileURLToPath } from 'node:url';
 import { WebSocket, WebSocketServer } from 'ws';
 import { eventually } from '../support/eventually.ts';
 import { freePort } from '../support/free-port.ts';
@@ -243,6 +244,25 @@ describe('the life of an agent', () => {
       return named.includes(fleet.fileRegistry) && named.includes(away.replace('secret', '***'));
     });
     assert.doesNotMatch(agent.output(), /secret/);
+  });
+
+  it('loads nothing of Node that is large and not used', async (t) => {
+    const fleet = new Fleet(t);
+    const file = `${fleet.directory}/loaded`;
+    const hook = fileURLToPath(new URL('../support/loaded-modules.cjs', import.meta.url));
+    const agent = await fleet.start({
+      registry: fleet.fileRegistry,
+      environment: { NODE_OPTIONS: `--require ${hook}`, LOADED_MODULES_FILE: file },
+    });
+    agent.process.kill('SIGTERM');
+    assert.equal(await agent.exited, 0);
+    const loaded = JSON.parse(readFileSync(file, 'utf8')) as readonly string[];
+    assert.ok(loaded.includes('http'), 'the list is one of modules');
+    const large = ['internal/deps/undici/undici', 'http2', 'tls', 'zlib'];
+    assert.deepEqual(
+      large.filter((name) => loaded.includes(name)),
+      [],
+    );
   });
 
   it('is ready when the app is registered', async (t) => {
