@@ -65,6 +65,7 @@ export class Upstreams {
       this.#entries.set(service, entry);
     }
     entry.lastUse = ++this.#uses;
+    this.#refreshFor(entry.upstream);
     return entry.upstream;
   }
 
@@ -82,8 +83,7 @@ export class Upstreams {
    * fresh from then on.
    */
   knows(service: string): boolean {
-    this.#namesAsked = true;
-    if (this.#namesTimer === undefined) void this.refreshNames();
+    this.#wantNames();
     return this.peek(service)?.known === true || this.#names.has(service);
   }
 
@@ -101,15 +101,26 @@ export class Upstreams {
     return this.#namesReading;
   }
 
+  /** A call waits for a service that the registry does not have: when it is misspelt, the names tell what was meant. */
+  #refreshFor(upstream: Upstream): void {
+    if (!upstream.known && upstream.snapshot.state === 'live') this.#wantNames();
+  }
+
+  /** Reads the names now, or as soon as the latest reading is old enough. */
+  #wantNames(): void {
+    this.#namesAsked = true;
+    if (this.#namesTimer === undefined) void this.refreshNames();
+  }
+
   async #readNames(): Promise<void> {
     this.#namesTimer?.cancel();
     this.#namesTimer = undefined;
     try {
       this.#names = new Set(await this.#deps.source.names(this.#closing.signal));
     } catch (error) {
-      if (this.#closing.signal.aborted) return;
       this.#deps.logger.debug({ error }, 'service names could not be read');
     }
+    if (this.#closing.signal.aborted) return;
     this.#namesTimer = this.#deps.clock.after(this.#options.namesRefreshMs, () => {
       this.#namesTimer = undefined;
       if (!this.#namesAsked) return;
@@ -136,7 +147,11 @@ export class Upstreams {
     const first = unknownSnapshot(service, deps.clock.nowMs());
     const upstream = new Upstream({ ...deps, ...registry, unknownOutcomes }, policy, first);
     const watching = new AbortController();
-    source.watch(service, (snapshot) => upstream.update(snapshot), watching.signal);
+    const onSnapshot = (snapshot: Snapshot): void => {
+      upstream.update(snapshot);
+      this.#refreshFor(upstream);
+    };
+    source.watch(service, onSnapshot, watching.signal);
     return { upstream, watching, lastUse: 0 };
   }
 

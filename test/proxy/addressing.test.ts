@@ -151,7 +151,6 @@ describe('what is no service', () => {
     assert.match(await waiting, /^HTTP\/1.1 200 /);
 
     const hasty = await startProxy(test, { payments: [1] }, { policy: { waitTimeoutMs: 1 } });
-    await hasty.upstreams.refreshNames();
     const reply = await roundTrip(test, hasty.port, get('/', ['Host: paymnets']));
     assert.match(reply, /^HTTP\/1.1 404 [^]*Outrigger-Retryable: never-sent/);
     assert.match(reply, /did you mean 'payments'/);

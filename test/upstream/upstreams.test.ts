@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict';
-import { beforeEach, describe, it } from 'node:test';
+import { afterEach, beforeEach, describe, it } from 'node:test';
 import { silentLogger } from '../../src/core/logger.ts';
 import { makeSnapshot, type Snapshot } from '../../src/core/snapshot.ts';
 import { defaultPolicy } from '../../src/upstream/policy.ts';
@@ -45,6 +45,11 @@ describe('Upstreams', () => {
     );
   });
 
+  afterEach(() => {
+    upstreams.close();
+    assert.equal(clock.pendingTimers, 0);
+  });
+
   function call(...services: string[]): boolean[] {
     return services.map((service) => upstreams.get(service) !== undefined);
   }
@@ -62,6 +67,27 @@ describe('Upstreams', () => {
     await settle();
     assert.equal(upstreams.knows('v2.a'), true);
     assert.equal(asked, 1);
+  });
+
+  it('reads the names anew for services that the registry does not have, however many are called', async () => {
+    let known = ['payments'];
+    let asked = 0;
+    names = () => {
+      asked++;
+      return Promise.resolve(known);
+    };
+    call('paymnets', 'paymnets', 'ordres');
+    await settle();
+    assert.equal(upstreams.nearestTo('paymnets'), 'payments');
+    assert.equal(asked, 1);
+    known = ['payments', 'orders'];
+    call('ordres', 'ordres');
+    await clock.advance(2000);
+    assert.equal(upstreams.nearestTo('ordres'), 'orders');
+    assert.equal(asked, 2);
+    call('real1');
+    await clock.advance(60_000);
+    assert.equal(asked, 2, 'nobody waits for anything else');
   });
 
   it('lets names that mean nothing push out only each other', () => {
