@@ -4,6 +4,7 @@ import type { Address } from '../core/address.ts';
 import type { Clock } from '../core/clock.ts';
 import type { Logger } from '../core/logger.ts';
 import type { Reason } from '../core/reasons.ts';
+import type { Snapshot } from '../core/snapshot.ts';
 import type { Upstream } from '../upstream/upstream.ts';
 import { Exchange, type Failure } from './exchange.ts';
 import { isLoop, valueOf } from './headers.ts';
@@ -19,6 +20,8 @@ export interface Services {
   get(service: string): Upstream | undefined;
   /** The known name that is nearest to a misspelt one. */
   nearestTo(service: string): string | undefined;
+  /** Why the registry cannot be asked, fit to be told to any client; undefined when it can. */
+  trouble(): string | undefined;
 }
 
 /** Hosts on the network that are called as if each were a service with one instance. */
@@ -99,16 +102,27 @@ export class Intake {
   refusalOf({ exchange }: Call, { reason, neverSent }: Failure): Refusal {
     const { upstream, attempts } = exchange;
     const { service, snapshot } = upstream;
-    const nearest =
-      reason === 'no_such_service' ? this.#deps.services.nearestTo(service) : undefined;
-    const ageMs = Math.round(this.#deps.clock.nowMs() - snapshot.confirmedAtMs);
-    const registry = { state: snapshot.state, ageMs };
-    const detail = nearest === undefined ? undefined : `did you mean '${nearest}'?`;
+    const { state, confirmedAtMs } = snapshot;
+    const ageMs = Math.max(0, Math.round(this.#deps.clock.nowMs() - confirmedAtMs));
+    const registry = { state, ageMs: state === 'unknown' ? null : ageMs };
+    const detail = this.#detailOf(reason, snapshot);
     const causes = attempts.map(
       ({ endpoint, failure }) => `${endpoint.address} ${failure?.cause ?? ''}`,
     );
     this.#deps.logger.debug({ reason, service, attempts: causes }, 'request failed');
     return { reason, detail, service, attempts, registry, neverSent };
+  }
+
+  /** What the reason alone does not tell. */
+  #detailOf(reason: Reason, { service, state }: Snapshot): string | undefined {
+    const { services } = this.#deps;
+    if (reason === 'no_such_service') {
+      const nearest = services.nearestTo(service);
+      return nearest === undefined ? undefined : `did you mean '${nearest}'?`;
+    }
+    if (reason !== 'no_instances' || state !== 'unknown') return undefined;
+    const trouble = services.trouble();
+    return `the registry has not answered yet${trouble === undefined ? '' : ` (${trouble})`}`;
   }
 
   #begin(

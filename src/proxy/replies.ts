@@ -12,7 +12,8 @@ export interface Refusal {
   readonly detail?: string | undefined;
   readonly service?: string | undefined;
   readonly attempts?: readonly Attempt[];
-  readonly registry?: { readonly state: SnapshotState; readonly ageMs: number } | undefined;
+  /** What is known of the service, and how old it is; null when the registry has never answered. */
+  readonly registry?: { readonly state: SnapshotState; readonly ageMs: number | null } | undefined;
   /** The request reached no instance and may be repeated whatever its method. */
   readonly neverSent: boolean;
 }

@@ -146,6 +146,12 @@ export class Registries implements Component {
     }));
   }
 
+  /** Of the first of those that discover which has any; see `Registry.trouble`. */
+  trouble(): string | undefined {
+    const troubles = this.#discovering.map((registry) => registry.trouble());
+    return troubles.find((trouble) => trouble !== undefined);
+  }
+
   /** Records that are no instances, by followed service. */
   malformed(): ReadonlyMap<string, number> {
     const counts = new Map<string, number>();

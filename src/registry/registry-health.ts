@@ -13,6 +13,22 @@ export function failureOf(error: RegistryError): Failure {
   return { code: error.code, message: error.message };
 }
 
+/** The failure for anybody: a server's own words may repeat what it was sent, a password among it, and are left out. */
+export function publicTextOf({ code, message }: Failure): string {
+  switch (code) {
+    case 'registry_unreachable':
+    case 'registry_timeout':
+      return message;
+    case 'registry_auth':
+      return 'it refuses the credentials';
+    case 'registry_unavailable':
+      return 'it cannot serve now';
+    case 'registry_compacted':
+    case 'registry_invalid':
+      return 'its answer makes no sense';
+  }
+}
+
 /**
  * - `unknown`: nothing was asked yet.
  * - `up`: the latest read and the latest write both succeeded, as far as there were any.

@@ -10,7 +10,7 @@ import { BoundedDriver } from './bounded-driver.ts';
 import type { Capabilities, Driver, Reading } from './driver.ts';
 import { Follower, type SnapshotListener } from './follower.ts';
 import { Lease, type LeaseTiming } from './lease.ts';
-import { HealthRecord, type RegistryHealth } from './registry-health.ts';
+import { HealthRecord, publicTextOf, type RegistryHealth } from './registry-health.ts';
 import type { SnapshotStore } from './snapshot-store.ts';
 import { TokenBucket } from './token-bucket.ts';
 
@@ -171,6 +171,13 @@ export class Registry implements Component {
 
   health(): RegistryHealth {
     return this.#health.current;
+  }
+
+  /** Why the registry cannot be used now, fit to be told to any client; undefined when it can. */
+  trouble(): string | undefined {
+    const { state, lastError } = this.health();
+    const isFailing = state === 'down' || state === 'degraded';
+    return isFailing && lastError !== undefined ? publicTextOf(lastError) : undefined;
   }
 
   views(): readonly WatchView[] {

@@ -14,6 +14,8 @@ export interface SnapshotSource {
   snapshot(service: string): Snapshot | undefined;
   names(signal?: AbortSignal): Promise<readonly string[]>;
   reportUnreachable(service: string, instanceId: string): void;
+  /** Why the registry cannot be asked, fit to be told to any client; undefined when it can. */
+  trouble(): string | undefined;
 }
 
 export interface UpstreamsDeps extends CallingDeps {
@@ -93,6 +95,11 @@ export class Upstreams {
       service,
       [...this.#names].filter((name) => name !== service),
     );
+  }
+
+  /** As `SnapshotSource.trouble`. */
+  trouble(): string | undefined {
+    return this.#deps.source.trouble();
   }
 
   /** Reads the list of names; joins a reading that is under way. Never rejects: on an error the old list stays. */

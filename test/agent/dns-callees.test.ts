@@ -25,6 +25,7 @@ class World {
           snapshot: () => undefined,
           names: () => Promise.resolve(names),
           reportUnreachable: () => undefined,
+          trouble: () => undefined,
         },
         clock: new FakeClock(),
         random: seededRandom(1),

@@ -5,7 +5,7 @@ import type { TestContext } from 'node:test';
 import { systemClock, type Clock } from '../../src/core/clock.ts';
 import type { Instance } from '../../src/core/instance.ts';
 import { silentLogger } from '../../src/core/logger.ts';
-import { makeSnapshot, type Snapshot } from '../../src/core/snapshot.ts';
+import { makeSnapshot, type Snapshot, type SnapshotState } from '../../src/core/snapshot.ts';
 import { ExternalUpstreams } from '../../src/proxy/external.ts';
 import { Proxy, type ProxyOptions } from '../../src/proxy/proxy.ts';
 import { defaultPolicy, type UpstreamPolicy } from '../../src/upstream/policy.ts';
@@ -21,6 +21,8 @@ export interface FixtureOptions {
   readonly proxy?: Partial<ProxyOptions>;
   readonly reservedPorts?: readonly number[];
   readonly clock?: Clock;
+  /** Why the registry has never answered; without it, it has. */
+  readonly trouble?: string;
 }
 
 /** Everything is closed when the test ends. */
@@ -40,13 +42,15 @@ export class ProxyFixture {
   readonly upstreams: Upstreams;
   readonly #external: ExternalUpstreams;
   readonly #watches = new Map<string, (snapshot: Snapshot) => void>();
+  readonly #state: SnapshotState;
   #services: Ports;
 
   constructor(
     services: Ports,
-    { policy, proxy, reservedPorts = [], clock = systemClock }: FixtureOptions,
+    { policy, proxy, reservedPorts = [], clock = systemClock, trouble }: FixtureOptions,
   ) {
     this.#services = services;
+    this.#state = trouble === undefined ? 'live' : 'unknown';
     const deps = {
       clock,
       random: seededRandom(7),
@@ -62,6 +66,7 @@ export class ProxyFixture {
       snapshot: () => undefined,
       names: () => Promise.resolve(Object.keys(this.#services)),
       reportUnreachable: () => undefined,
+      trouble: () => trouble,
     };
     this.upstreams = new Upstreams({ ...deps, source }, { policies: {}, defaultPolicy: defaults });
     this.#external = new ExternalUpstreams(deps, { policy: defaults });
@@ -113,7 +118,7 @@ export class ProxyFixture {
       return { service, id, ...address, weight: 1, tags: [], meta: {}, ...fields };
     });
     const confirmedAtMs = systemClock.nowMs();
-    return makeSnapshot({ service, state: 'live', instances, confirmedAtMs, held: 0 });
+    return makeSnapshot({ service, state: this.#state, instances, confirmedAtMs, held: 0 });
   }
 }
 

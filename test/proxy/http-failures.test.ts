@@ -119,6 +119,16 @@ describe('answers of the agent itself', () => {
     assert.match(head, /Content-Length: \d+[^]*\r\n\r\n$/);
   });
 
+  it('say that the registry has never answered, and why', async (test) => {
+    const trouble = 'connect ECONNREFUSED 127.0.0.1:6379';
+    const { port } = await startProxy(test, {}, { policy: { waitTimeoutMs: 1 }, trouble });
+    const reply = await roundTrip(test, port, get('/', [host]));
+    assert.match(reply, /^HTTP\/1.1 503 [^]*Outrigger-Error: no_instances\r\n/);
+    const body = JSON.parse(reply.split('\r\n\r\n')[1] ?? '') as Record<string, unknown>;
+    assert.match(String(body['message']), /: the registry has not answered yet \(connect ECONN/);
+    assert.deepEqual(body['registry'], { state: 'unknown', ageMs: null });
+  });
+
   it('come in time when the instance does not', async (test) => {
     const origin = await byteOrigin(test, () => undefined);
     const services = { payments: [origin.port] };

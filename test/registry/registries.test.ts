@@ -106,6 +106,25 @@ describe('Registries', () => {
     await registries.close();
   });
 
+  it('tells what keeps one that discovers from being asked, but nothing in a server’s own words', async () => {
+    const [first, second] = drivers;
+    const unused = new ScriptedDriver();
+    const members = [memberOf(first), memberOf(second), memberOf(unused, { discovers: false })];
+    const registries = new Registries(members, { combination: 'union' });
+    assert.equal(registries.trouble(), undefined);
+    second.failure = away;
+    unused.failure = away;
+    await registries.names();
+    assert.equal(registries.trouble(), 'away');
+    second.failure = new RegistryError('registry_auth', 'unknown command AUTH with args: hidden');
+    await registries.names();
+    assert.equal(registries.trouble(), 'it refuses the credentials');
+    second.failure = undefined;
+    await registries.names();
+    assert.equal(registries.trouble(), undefined);
+    await registries.close();
+  });
+
   it('has a lease in each registry to register in, with its own times', async () => {
     const [first, second] = drivers;
     withCapabilities(second, { ttlMs: 90_000, heartbeatMs: 30_000 });

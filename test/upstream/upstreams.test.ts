@@ -32,6 +32,7 @@ describe('Upstreams', () => {
       snapshot: () => undefined,
       names: () => names(),
       reportUnreachable: () => undefined,
+      trouble: () => undefined,
     };
     upstreams = new Upstreams(
       {

@@ -25,6 +25,7 @@ export class FedSource implements SnapshotSource {
   readonly #deps: FedSourceDeps;
   /** One a service: Upstreams watches none twice. */
   readonly #watches = new Map<string, Watch>();
+  #trouble: string | null = null;
   #question: Question | undefined;
   #lastQuestion = 0;
 
@@ -71,8 +72,16 @@ export class FedSource implements SnapshotSource {
     }
   }
 
-  /** The lists are still right, as of these ages. */
-  confirm(ages: readonly (readonly [service: string, ageMs: number])[]): void {
+  trouble(): string | undefined {
+    return this.#trouble ?? undefined;
+  }
+
+  /** The lists are still right, as of these ages. `trouble`: why no newer ones can be had; null when they can. */
+  confirm(
+    ages: readonly (readonly [service: string, ageMs: number])[],
+    trouble: string | null,
+  ): void {
+    this.#trouble = trouble;
     const nowMs = this.#deps.clock.nowMs();
     for (const [service, ageMs] of ages) {
       const watch = this.#watches.get(service);

@@ -34,10 +34,11 @@ export type ToWorker =
   | StartOrder
   /** Complete ones, of services that the worker watches. */
   | { readonly kind: 'snapshots'; readonly snapshots: readonly SentSnapshot[] }
-  /** Snapshots that the registry has confirmed without a change. */
+  /** Snapshots that the registry has confirmed without a change, and why it cannot be asked; null when it can. */
   | {
       readonly kind: 'confirmed';
       readonly ages: readonly (readonly [service: string, ageMs: number])[];
+      readonly trouble: string | null;
     }
   /** The answer to the worker's question; null when the registry cannot be asked. */
   | { readonly kind: 'names'; readonly id: number; readonly names: readonly string[] | null }
@@ -83,7 +84,15 @@ export type FromWorker =
   /** Its last connection has ended, or the time for that. */
   | { readonly kind: 'drained'; readonly report: WorkerReport };
 
-type FieldType = 'string' | 'number' | 'boolean' | 'object' | 'list' | 'list or null' | 'or null';
+type FieldType =
+  | 'string'
+  | 'number'
+  | 'boolean'
+  | 'object'
+  | 'list'
+  | 'list or null'
+  | 'string or null'
+  | 'or null';
 type Shapes<M extends { readonly kind: string }> = {
   readonly [K in M['kind']]: Readonly<Record<string, FieldType>>;
 };
@@ -91,7 +100,7 @@ type Shapes<M extends { readonly kind: string }> = {
 const toWorkerShapes: Shapes<ToWorker> = {
   start: { proxy: 'object', policies: 'list', defaultPolicy: 'object', log: 'object' },
   snapshots: { snapshots: 'list' },
-  confirmed: { ages: 'list' },
+  confirmed: { ages: 'list', trouble: 'string or null' },
   names: { id: 'number', names: 'list or null' },
   report: { id: 'number' },
   explain: { id: 'number', service: 'string', call: 'object' },
@@ -140,6 +149,8 @@ function isOfType(field: unknown, type: FieldType): boolean {
       return Array.isArray(field);
     case 'list or null':
       return field === null || Array.isArray(field);
+    case 'string or null':
+      return field === null || typeof field === 'string';
     case 'object':
       return typeof field === 'object' && field !== null && !Array.isArray(field);
     case 'or null':

@@ -5,13 +5,13 @@ import type { SnapshotSource } from '../../upstream/upstreams.ts';
 import type { SentSnapshot, ToWorker } from './messages.ts';
 
 export interface SupplyDeps {
-  readonly source: Pick<SnapshotSource, 'watch' | 'snapshot'>;
+  readonly source: Pick<SnapshotSource, 'watch' | 'snapshot' | 'trouble'>;
   readonly clock: Clock;
   /** Calls back when the message has left this process, or cannot. */
   readonly send: (message: ToWorker, onSent: () => void) => void;
 }
 
-/** How often a worker learns that unchanged lists were confirmed; only the ages that it shows depend on it. */
+/** How often a worker learns that unchanged lists were confirmed, or why they are not; only what it shows depends on it. */
 const confirmEveryMs = 1000;
 
 /**
@@ -24,6 +24,8 @@ export class Supply {
   readonly #waiting = new Map<string, Snapshot>();
   /** By service, the confirmation that the worker knows of. */
   readonly #confirmedAtMs = new Map<string, number>();
+  /** What the worker knows of it. */
+  #trouble: string | null = null;
   #isSending = false;
   #timer: Timer | undefined;
 
@@ -76,7 +78,7 @@ export class Supply {
   }
 
   #confirm(): void {
-    const { clock } = this.#deps;
+    const { clock, source } = this.#deps;
     this.#timer =
       this.#watches.size === 0
         ? undefined
@@ -85,7 +87,10 @@ export class Supply {
           });
     if (this.#isSending) return;
     const ages = this.#newAges(clock.nowMs());
-    if (ages.length > 0) this.#send({ kind: 'confirmed', ages });
+    const trouble = source.trouble() ?? null;
+    if (ages.length === 0 && trouble === this.#trouble) return;
+    this.#trouble = trouble;
+    this.#send({ kind: 'confirmed', ages, trouble });
   }
 
   #newAges(nowMs: number): [service: string, ageMs: number][] {

@@ -16,7 +16,7 @@ import { Supply } from './supply.ts';
 
 export interface WorkerProcessDeps {
   readonly child: Child;
-  readonly source: Pick<SnapshotSource, 'watch' | 'snapshot' | 'reportUnreachable'>;
+  readonly source: Omit<SnapshotSource, 'names'>;
   /** Null when they cannot be had. Never rejects. */
   readonly names: () => Promise<readonly string[] | null>;
   readonly clock: Clock;

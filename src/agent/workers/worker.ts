@@ -84,7 +84,7 @@ export class Worker {
         this.#source.take(message.snapshots);
         break;
       case 'confirmed':
-        this.#source.confirm(message.ages);
+        this.#source.confirm(message.ages, message.trouble);
         break;
       case 'names':
         this.#source.answerNames(message.id, message.names);

@@ -13,6 +13,11 @@ import { instance } from '../../support/upstream-fixture.ts';
 class Source {
   readonly watchers = new Map<string, (snapshot: Snapshot) => void>();
   readonly #snapshots = new Map<string, Snapshot>();
+  failure: string | undefined;
+
+  trouble(): string | undefined {
+    return this.failure;
+  }
 
   watch(service: string, onSnapshot: (snapshot: Snapshot) => void, signal: AbortSignal): void {
     this.watchers.set(service, onSnapshot);
@@ -76,7 +81,7 @@ describe('the feeding of a worker', () => {
       const message = JSON.parse(JSON.stringify(next.message)) as ToWorker;
       kinds.push(message.kind);
       if (message.kind === 'snapshots') fed.take(message.snapshots);
-      if (message.kind === 'confirmed') fed.confirm(message.ages);
+      if (message.kind === 'confirmed') fed.confirm(message.ages, message.trouble);
       next.onSent();
     }
     return kinds;
@@ -122,6 +127,21 @@ describe('the feeding of a worker', () => {
     assert.deepEqual(seen, ['unknown', 'live a1'], 'a confirmation is no change');
     await control.advance(5000);
     assert.deepEqual(deliver(), [], 'nothing was confirmed');
+  });
+
+  it('tells why the registry cannot be asked, once, and when that is over', async () => {
+    source.failure = 'connect ECONNREFUSED';
+    watch();
+    assert.equal(fed.trouble(), undefined);
+    await control.advance(1000);
+    assert.deepEqual(deliver(), ['confirmed']);
+    assert.equal(fed.trouble(), 'connect ECONNREFUSED');
+    await control.advance(5000);
+    assert.deepEqual(deliver(), []);
+    source.failure = undefined;
+    await control.advance(1000);
+    assert.deepEqual(deliver(), ['confirmed']);
+    assert.equal(fed.trouble(), undefined);
   });
 
   it('ends with the watch, and leaves nothing behind', async () => {

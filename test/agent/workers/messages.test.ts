@@ -16,6 +16,8 @@ describe('a message', () => {
       { kind: 'drain', timeoutMs: 5 },
       { kind: 'names', id: 1, names: null },
       { kind: 'names', id: 1, names: ['a'] },
+      { kind: 'confirmed', ages: [], trouble: null },
+      { kind: 'confirmed', ages: [], trouble: 'away' },
     ];
     for (const order of orders) assert.equal(parseToWorker(order), order);
   });
@@ -30,7 +32,12 @@ describe('a message', () => {
       ],
     ];
     for (const other of others) assert.equal(parseFromWorker(other), undefined);
-    for (const other of [{ kind: 'awake' }, { kind: 'drain' }, { kind: 'names', id: 1 }]) {
+    for (const other of [
+      { kind: 'awake' },
+      { kind: 'drain' },
+      { kind: 'names', id: 1 },
+      { kind: 'confirmed', ages: [] },
+    ]) {
       assert.equal(parseToWorker(other), undefined);
     }
   });
