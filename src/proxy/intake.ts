@@ -99,34 +99,40 @@ export class Intake {
   }
 
   /** The answer to a request that the exchange gave up. */
-  refusalOf({ exchange }: Call, { reason, neverSent }: Failure): Refusal {
+  refusalOf({ exchange, route: decided }: Call, { reason, neverSent }: Failure): Refusal {
     const { upstream, attempts } = exchange;
     const { service, snapshot } = upstream;
     const { state, confirmedAtMs } = snapshot;
     const ageMs = Math.max(0, Math.round(this.#deps.clock.nowMs() - confirmedAtMs));
     const registry = { state, ageMs: state === 'unknown' ? null : ageMs };
-    const detail = this.#detailOf(reason, snapshot);
+    const tag = tagOf(decided);
+    const detail = this.#detailOf(reason, snapshot, tag);
     const causes = attempts.map(
       ({ endpoint, failure }) => `${endpoint.address} ${failure?.cause ?? ''}`,
     );
     this.#deps.logger.debug({ reason, service, attempts: causes }, 'request failed');
-    return { reason, detail, service, attempts, registry, neverSent };
+    return { reason, detail, service, tag, attempts, registry, neverSent };
   }
 
   /** What the reason alone does not tell. */
-  #detailOf(reason: Reason, { service, state }: Snapshot): string | undefined {
+  #detailOf(
+    reason: Reason,
+    { service, state }: Snapshot,
+    tag: string | undefined,
+  ): string | undefined {
     const { services } = this.#deps;
     if (reason === 'no_such_service') {
       const nearest = services.nearestTo(service);
       return nearest === undefined ? undefined : `did you mean '${nearest}'?`;
     }
-    if (reason !== 'no_instances' || state !== 'unknown') return undefined;
+    if (reason !== 'no_instances') return undefined;
+    if (state !== 'unknown') return tag === undefined ? undefined : `none with the tag '${tag}'`;
     const trouble = services.trouble();
     return `the registry has not answered yet${trouble === undefined ? '' : ` (${trouble})`}`;
   }
 
   #begin(
-    decided: Exclude<Route, { kind: 'refusal' }>,
+    decided: Call['route'],
     facts: { method: string; idempotencyKey: boolean; host: string | undefined },
   ): Call | Refused {
     const { services, external, clock } = this.#deps;
@@ -134,7 +140,7 @@ export class Intake {
     const upstream = isService ? services.get(decided.service) : external.get(decided.address);
     if (upstream === undefined) return this.#refuse('overloaded', 'too many services are in use');
     const { method, idempotencyKey } = facts;
-    const tag = isService ? decided.tag : undefined;
+    const tag = tagOf(decided);
     const exchange = new Exchange(
       upstream,
       { method, idempotencyKey, tag, deadlineAtMs: Infinity },
@@ -148,4 +154,8 @@ export class Intake {
     this.#deps.logger.debug({ reason, detail }, 'request refused');
     return { kind: 'refused', refusal: { reason, detail, neverSent: true } };
   }
+}
+
+function tagOf(decided: Call['route']): string | undefined {
+  return decided.kind === 'service' ? decided.tag : undefined;
 }

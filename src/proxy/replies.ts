@@ -11,6 +11,8 @@ export interface Refusal {
   /** What was wrong in this case, for people; the reason's own meaning otherwise. */
   readonly detail?: string | undefined;
   readonly service?: string | undefined;
+  /** Only instances with this tag were asked for. */
+  readonly tag?: string | undefined;
   readonly attempts?: readonly Attempt[];
   /** What is known of the service, and how old it is; null when the registry has never answered. */
   readonly registry?: { readonly state: SnapshotState; readonly ageMs: number | null } | undefined;
@@ -48,13 +50,14 @@ export function refusalBytes(refusal: Refusal, close: boolean, headOnly = false)
 }
 
 function answer(refusal: Refusal, close: boolean): Answer {
-  const { reason, service, attempts = [], registry, neverSent } = refusal;
+  const { reason, service, tag, attempts = [], registry, neverSent } = refusal;
   const { status, meaning } = reasons[reason];
   const body = Buffer.from(
     `${JSON.stringify({
       error: reason,
       message: refusal.detail === undefined ? meaning : `${meaning}: ${refusal.detail}`,
       service: service ?? null,
+      tag: tag ?? null,
       attempts: attempts.map(({ endpoint, failure }) => ({
         address: endpoint.address,
         instance: endpoint.instance.id,

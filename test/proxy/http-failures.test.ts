@@ -110,13 +110,35 @@ describe('answers of the agent itself', () => {
     assert.match(reply, /\r\nOutrigger-Retryable: never-sent\r\n/);
     const body = JSON.parse(reply.split('\r\n\r\n')[1] ?? '') as Record<string, unknown>;
     const [attempt] = body['attempts'] as Record<string, unknown>[];
-    assert.deepEqual(Object.keys(body), ['error', 'message', 'service', 'attempts', 'registry']);
+    assert.deepEqual(Object.keys(body), [
+      'error',
+      'message',
+      'service',
+      'tag',
+      'attempts',
+      'registry',
+    ]);
     assert.equal(body['service'], 'payments');
     assert.equal(attempt?.['address'], `127.0.0.1:${closed}`);
     assert.equal(attempt['cause'], 'ECONNREFUSED');
     assert.equal((body['registry'] as { state: string }).state, 'live');
     const head = await roundTrip(test, port, get('/', [host]).replace('GET', 'HEAD'));
     assert.match(head, /Content-Length: \d+[^]*\r\n\r\n$/);
+  });
+
+  it('name the tag that no instance has', async (test) => {
+    const services = { payments: [{ port: 1, tags: ['v1'] }] };
+    const { port } = await startProxy(test, services, { policy: { waitTimeoutMs: 1 } });
+    const reply = await roundTrip(test, port, get('/', ['Host: v2.payments.localhost']));
+    const body = JSON.parse(reply.split('\r\n\r\n')[1] ?? '') as Record<string, unknown>;
+    assert.deepEqual(
+      [body['error'], body['service'], body['tag']],
+      ['no_instances', 'payments', 'v2'],
+    );
+    assert.match(
+      String(body['message']),
+      /no instance that may be called: none with the tag 'v2'$/,
+    );
   });
 
   it('say that the registry has never answered, and why', async (test) => {
