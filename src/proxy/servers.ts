@@ -96,19 +96,33 @@ function refuseUnreadable(error: Error, socket: Duplex): void {
     socket.destroy();
     return;
   }
-  const detail = detailOf(systemCodeOf(error));
+  const detail = detailOf(error);
   endWithRefusal(socket, { reason: 'bad_request', detail, neverSent: true });
   // Nothing more is read: a client that keeps sending is not listened to.
   socket.once('finish', () => socket.destroy());
 }
 
-function detailOf(code: string | undefined): string {
+/** What Node's parser complains of, in words where they are better than its code. */
+function detailOf(error: Error): string {
+  const code = systemCodeOf(error);
   switch (code) {
     case 'HPE_HEADER_OVERFLOW':
       return `the head is larger than ${headBytesMax} bytes`;
     case 'ERR_HTTP_REQUEST_TIMEOUT':
       return `the head was not complete within ${headTimeoutMs} ms`;
+    case 'HPE_PAUSED_H2_UPGRADE':
+      return 'HTTP/2 is not spoken on this port: use HTTP/1.1, or a port from --upstream tcp:SERVICE=PORT';
+    case 'HPE_INVALID_METHOD':
+      if (isTls(error)) return 'this looks like TLS: use http:// in place of https://';
+      return `the method is not known (${code})`;
+    case 'HPE_INVALID_HEADER_TOKEN':
+      return `a header has a character that it must not have (${code})`;
     default:
-      return code ?? 'it is not HTTP';
+      return `it cannot be read as HTTP/1.1 (${code ?? error.message})`;
   }
+}
+
+/** RFC 8446 §5.1: a connection begins with a record of type handshake, 22, which no method begins with. */
+function isTls(error: Error): boolean {
+  return 'rawPacket' in error && Buffer.isBuffer(error.rawPacket) && error.rawPacket[0] === 22;
 }
