@@ -127,6 +127,18 @@ describe('what is no service', () => {
     assert.match(trapped, /the address is the agent itself/);
   });
 
+  it('is told how to name a service when none is named', async (test) => {
+    const { port } = await startProxy(test, {});
+    for (const target of ['/', '/?a=1', `http://127.0.0.1:${port}/`]) {
+      const reply = await roundTrip(test, port, get(target, [`Host: 127.0.0.1:${port}`]));
+      assert.match(
+        reply,
+        /^HTTP\/1.1 403 [^]*SERVICE\.localhost.*\/SERVICE\/.*Outrigger-Service: SERVICE/,
+      );
+      assert.match(reply, /'outrigger services' lists them/);
+    }
+  });
+
   it('is let through with passthrough, but not to this host', async (test) => {
     const other = await echo(test, 'other');
     const { port } = await startProxy(test, {}, { proxy: { passthrough: true } });

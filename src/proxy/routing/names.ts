@@ -41,6 +41,11 @@ export class Names {
     this.#ownHosts = new Set(options.ownHosts.map((host) => host.toLowerCase()));
   }
 
+  /** What a host name of a service ends with, for instance; empty when no suffix is configured. */
+  get suffix(): string {
+    return this.#suffixes[0] ?? '';
+  }
+
   /** A text that can only mean a service: an exact name wins, else the part before the first dot is a tag. */
   read(text: string): ServiceAddress | undefined {
     const exact = parseServiceName(text);
