@@ -235,6 +235,21 @@ const malformedLater: readonly string[] = [
 ];
 
 describe('replies that are not HTTP', () => {
+  it('are no broken connections, and do not take their instance out at once', async (test) => {
+    for (const field of ['Bad Header: 1', 'X-Null: a\0b', 'Content-Length: -1']) {
+      const bytes = `HTTP/1.1 200 OK\r\n${field}\r\n\r\n`;
+      const bad = await byteOrigin(test, (socket) => socket.end(bytes, 'latin1'));
+      const other = await byteOrigin(test, answer);
+      const { port, upstreams } = await startProxy(test, { payments: [bad.port, other.port] });
+      const replies = [
+        await roundTrip(test, port, post('x')),
+        await roundTrip(test, port, post('y')),
+      ];
+      assert.match(replies.join(''), /^HTTP\/1.1 502 [^]*"error":"bad_response"/m);
+      assert.equal(upstreams.get('payments')?.counters.ejections, 0);
+    }
+  });
+
   // Each as POST too: it is never retried, so the first reply decides.
   for (const bytes of malformed)
     it(`${JSON.stringify(bytes.slice(0, 70))} is a 502`, async (test) => {

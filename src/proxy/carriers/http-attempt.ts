@@ -175,7 +175,8 @@ export class HttpAttempt implements Dispatcher.DispatchHandler {
   #kindOf(error: Error): FailureKind {
     const code = systemCodeOf(error) ?? '';
     const isMalformed =
-      code.startsWith('HPE_') ||
+      // Its parser's errors, which come without their code.
+      error.name === 'HTTPParserError' ||
       malformedCodes.has(code) ||
       (code === 'UND_ERR_SOCKET' && /^bad (?:response|upgrade)$/.test(error.message));
     if (isMalformed) return 'bad_response';
