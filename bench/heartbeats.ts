@@ -27,7 +27,7 @@ import {
   RenewalWatch,
   type LastRenewal,
 } from './proxies/renewals.ts';
-import { number, table } from './proxies/report.ts';
+import { number, table } from './proxies/table.ts';
 import { measure, workloadNamed, type Workload } from './proxies/workloads.ts';
 
 interface Setting {

@@ -3,12 +3,13 @@
 //
 //   node --import tsx bench/load.ts PORT --rate 1000 --seconds 5 --connections 64
 //
-// Prints one line of JSON. A thread of its own sleeps until each request is due, as timers of Node are good to 1 ms only.
+// Prints one line of JSON, with the latency of each request. A thread of its own sleeps until each request is due, as timers of Node are good to 1 ms only.
 import { once } from 'node:events';
 import { connect, type Socket } from 'node:net';
 import { parseArgs } from 'node:util';
 import { Worker } from 'node:worker_threads';
 import { smallBody } from './proxies/origin.ts';
+import { quantile } from './proxies/statistics.ts';
 
 /** Before what is measured, at the same rate: connections are made, code is compiled. */
 const warmUpMs = 500;
@@ -99,11 +100,6 @@ class Client {
   }
 }
 
-function quantile(values: readonly number[], share: number): number {
-  const sorted = [...values].sort((a, b) => a - b);
-  return sorted[Math.min(sorted.length - 1, Math.floor(sorted.length * share))] ?? NaN;
-}
-
 function nowMs(): number {
   return performance.timeOrigin + performance.now();
 }
@@ -136,11 +132,11 @@ async function main(): Promise<void> {
   }
   client.close();
   const { failed, latenciesMs, latenessMs } = client;
-  const [p50Ms, p99Ms, p999Ms] = [0.5, 0.99, 0.999].map((share) => quantile(latenciesMs, share));
+  const lateP99Ms = quantile(latenessMs, 0.99);
   // All requests, those of the warm-up too: what the proxy worked for.
-  const latency = { p50Ms, p99Ms, p999Ms, lateP99Ms: quantile(latenessMs, 0.99) };
-  const seconds = (count * everyMs) / 1000;
-  console.log(JSON.stringify({ requests: count, bytes: 0, seconds, failed, ...latency }));
+  const loaded = { requests: count, bytes: 0, seconds: (count * everyMs) / 1000, failed };
+  const toMicroseconds = latenciesMs.map((ms) => Math.round(ms * 1000) / 1000);
+  console.log(JSON.stringify({ ...loaded, lateP99Ms, latenciesMs: toMicroseconds }));
 }
 
 await main();

@@ -8,7 +8,13 @@ import { mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSyn
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { parseArgs } from 'node:util';
-import { foldedStacks, selfTimes, stacksOf, type CpuProfile } from './profile/cpu-profile.ts';
+import {
+  foldedStacks,
+  selfTimes,
+  stacksOf,
+  textOf,
+  type CpuProfile,
+} from './profile/cpu-profile.ts';
 import { flameGraph } from './profile/flame-graph.ts';
 import { originCommand } from './proxies/origin.ts';
 import { outrigger, outriggerGeneral } from './proxies/outrigger.ts';
@@ -21,7 +27,7 @@ import {
   startServer,
   stopServer,
 } from './proxies/processes.ts';
-import { number, table } from './proxies/report.ts';
+import { number, table } from './proxies/table.ts';
 import { measure, workloadNamed } from './proxies/workloads.ts';
 
 const shown = 30;
@@ -71,12 +77,11 @@ async function main(): Promise<void> {
     console.log(`${title}\n`);
     console.log(
       table(
-        ['µs a call', '%', ''],
-        rows.map(({ frame, selfUs, share }) => [
-          frame.name.slice(0, 24),
+        ['µs a call', '%'],
+        rows.map(({ frame: { name, place }, selfUs, share }) => [
+          textOf({ name: name.slice(0, 24), place }),
           number(selfUs / calls, 2),
           number(share * 100, 1),
-          `   ${frame.place}`,
         ]),
       ),
     );

@@ -30,7 +30,8 @@ import {
   residentMb,
   startServer,
 } from './proxies/processes.ts';
-import { median, number, table } from './proxies/report.ts';
+import { median } from './proxies/statistics.ts';
+import { number, table } from './proxies/table.ts';
 import { measure, smallGet } from './proxies/workloads.ts';
 
 /** Longer than the benchmark: heartbeats would disturb it. */

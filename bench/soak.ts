@@ -23,7 +23,8 @@ import {
   startServer,
 } from './proxies/processes.ts';
 import { renewalInDirectory, RenewalWatch } from './proxies/renewals.ts';
-import { median, number } from './proxies/report.ts';
+import { median } from './proxies/statistics.ts';
+import { number } from './proxies/table.ts';
 import { measure, type Workload } from './proxies/workloads.ts';
 import { Aborters } from './soak/aborters.ts';
 import { Instances } from './soak/instances.ts';

@@ -1,5 +1,5 @@
 // A plot as SVG: the CPU time of one request by proxy. Its colors can be read on light and on dark, as a page may be either.
-import type { Row } from './report.ts';
+import type { Row } from './rows.ts';
 
 const left = 190;
 const width = 540;

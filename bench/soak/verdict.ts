@@ -1,5 +1,5 @@
 // Whether an agent grew: straight lines through what was sampled in the second half of a soak.
-import { number } from '../proxies/report.ts';
+import { number } from '../proxies/table.ts';
 
 export interface Sample {
   readonly atMinutes: number;
