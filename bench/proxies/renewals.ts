@@ -43,22 +43,61 @@ export interface Renewals {
   readonly losses: number;
 }
 
-/** Looks several times a heartbeat until `stop`. */
-export class RenewalWatch {
-  readonly #last: LastRenewal;
+/** Counts renewals from what the registry has at one time after another. */
+export class RenewalCount {
   readonly #heartbeatMs: number;
-  readonly #stopping = new AbortController();
-  #watching: Promise<void> = Promise.resolve();
-  #renewedMs = NaN;
-  #figures = { seen: 0, missed: 0, longestMs: 0, losses: 0 };
+  readonly #figures = { seen: 0, missed: 0, longestMs: 0, losses: 0 };
+  #renewedMs: number | undefined;
+  #isThere = false;
 
-  constructor(last: LastRenewal, { heartbeatMs }: { readonly heartbeatMs: number }) {
-    this.#last = last;
+  constructor({ heartbeatMs }: { readonly heartbeatMs: number }) {
     this.#heartbeatMs = heartbeatMs;
   }
 
   get figures(): Renewals {
     return { ...this.#figures };
+  }
+
+  /** The latest renewal that is known now, or undefined when there is no living record. The first one begins the count. */
+  saw(renewedMs: number | undefined): void {
+    if (this.#isThere && renewedMs === undefined) this.#figures.losses++;
+    this.#isThere = renewedMs !== undefined;
+    if (renewedMs === undefined || renewedMs === this.#renewedMs) return;
+    if (this.#renewedMs !== undefined) {
+      this.#figures.seen++;
+      this.#passed(renewedMs - this.#renewedMs);
+    }
+    this.#renewedMs = renewedMs;
+  }
+
+  /** Nothing is looked at from now on: one that is overdue will not be seen any more. */
+  end(nowMs: number): void {
+    this.#passed(nowMs - (this.#renewedMs ?? nowMs));
+  }
+
+  /** Adds what a time without a renewal means. */
+  #passed(waitedMs: number): void {
+    this.#figures.longestMs = Math.max(this.#figures.longestMs, waitedMs);
+    this.#figures.missed += Math.max(0, Math.floor(waitedMs / this.#heartbeatMs) - 1);
+  }
+}
+
+/** Looks several times a heartbeat until `stop`. */
+export class RenewalWatch {
+  readonly #last: LastRenewal;
+  readonly #heartbeatMs: number;
+  readonly #count: RenewalCount;
+  readonly #stopping = new AbortController();
+  #watching: Promise<void> = Promise.resolve();
+
+  constructor(last: LastRenewal, { heartbeatMs }: { readonly heartbeatMs: number }) {
+    this.#last = last;
+    this.#heartbeatMs = heartbeatMs;
+    this.#count = new RenewalCount({ heartbeatMs });
+  }
+
+  get figures(): Renewals {
+    return this.#count.figures;
   }
 
   /** Resolves when the instance is registered; what comes then is counted. */
@@ -68,37 +107,21 @@ export class RenewalWatch {
       renewedMs = await this.#last();
       await sleep(20);
     }
-    this.#renewedMs = renewedMs;
+    this.#count.saw(renewedMs);
     this.#watching = this.#watch();
   }
 
   async stop(): Promise<Renewals> {
     this.#stopping.abort();
     await this.#watching;
-    // One that is overdue now will not be seen any more.
-    this.#passed(Date.now());
+    this.#count.end(Date.now());
     return this.figures;
   }
 
   async #watch(): Promise<void> {
-    let isThere = true;
     while (!this.#stopping.signal.aborted) {
-      const renewedMs = await this.#last();
-      if (isThere && renewedMs === undefined) this.#figures.losses++;
-      isThere = renewedMs !== undefined;
-      if (renewedMs !== undefined && renewedMs !== this.#renewedMs) {
-        this.#figures.seen++;
-        this.#passed(renewedMs);
-        this.#renewedMs = renewedMs;
-      }
+      this.#count.saw(await this.#last());
       await sleep(this.#heartbeatMs / 8);
     }
-  }
-
-  /** Adds what a time without a renewal, which ends now, means. */
-  #passed(nowMs: number): void {
-    const waitedMs = nowMs - this.#renewedMs;
-    this.#figures.longestMs = Math.max(this.#figures.longestMs, waitedMs);
-    this.#figures.missed += Math.max(0, Math.floor(waitedMs / this.#heartbeatMs) - 1);
   }
 }
