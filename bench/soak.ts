@@ -1,97 +1,33 @@
 // An agent at half of its saturating load for an hour: does its memory grow, or the number of its descriptors?
 //
-//   npm run bench:soak [-- --minutes N] [-- --every SECONDS] [-- --json FILE]
+//   npm run bench:soak [-- --minutes N] [-- --every SECONDS] [-- --snapshots DIR] [-- --json FILE]
 //
 // Linux with two CPUs or more, wrk, nginx and taskset. Keep-alive and new connections, small and large replies, bodies, clients that
 // go away in the middle, and instances that come and go in a file: registry, in which the agent has a lease of its own.
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
-import { join } from 'node:path';
-import { setTimeout as sleep } from 'node:timers/promises';
+import { join, resolve } from 'node:path';
 import { parseArgs } from 'node:util';
-import { adminStatus, heapUsedMb } from './proxies/admin.ts';
+import { adminStatus } from './proxies/admin.ts';
 import { originCommand } from './proxies/origin.ts';
-import { agentCommand } from './proxies/outrigger.ts';
-import {
-  descriptors,
-  freePorts,
-  killAll,
-  killAllAtExit,
-  loadCpu,
-  proxyCpu,
-  residentMb,
-  startServer,
-} from './proxies/processes.ts';
+import { freePorts, killAll, killAllAtExit, loadCpu, startServer } from './proxies/processes.ts';
 import { renewalInDirectory, RenewalWatch } from './proxies/renewals.ts';
 import { median } from './proxies/statistics.ts';
 import { number } from './proxies/table.ts';
-import { measure, type Workload } from './proxies/workloads.ts';
+import { measure } from './proxies/workloads.ts';
 import { Aborters } from './soak/aborters.ts';
+import { atRest, connections, loadFor, saturated, startAgent, type Loaded } from './soak/agent.ts';
+import { growthTable, snapshotFlags, takeSnapshot } from './soak/heap-snapshots.ts';
 import { Instances } from './soak/instances.ts';
 import { growth, verdict, type Sample } from './soak/verdict.ts';
 
 /** Its own service: nobody calls it. */
 const ownService = 'soak';
-const connections = 96;
-const saturated: Workload = { title: 'mixed', connections, load: { kind: 'soak' } };
 const saturateSeconds = 5;
-const sampleMs = 2000;
-/** Longer than any idle connection is kept. */
-const restMs = 12_000;
 const instancesAtOnce = 4;
 
-interface Agent {
-  readonly pid: number;
-  readonly port: number;
-  readonly adminPort: number;
-}
-
-interface Minute {
+interface Minute extends Loaded {
   readonly minute: number;
-  readonly perSecond: number;
-  readonly cpuPercent: number;
-  readonly failed: number;
-  readonly samples: readonly Sample[];
-}
-
-async function start(directory: string, originPort: number): Promise<Agent> {
-  const [port = 0, adminPort = 0] = await freePorts(2);
-  const url = registryUrl(directory);
-  const own = ['--name', ownService, '--port', String(originPort)];
-  const command = [...agentCommand(url, port, adminPort), ...own];
-  return { pid: await startServer(proxyCpu, command, port), port, adminPort };
-}
-
-/** One run of the load, with samples meanwhile. */
-async function loadFor(
-  agent: Agent,
-  { seconds, delayMs, startMs }: { seconds: number; delayMs: number; startMs: number },
-): Promise<Omit<Minute, 'minute'>> {
-  const samples: Sample[] = [];
-  const ended = new AbortController();
-  const sampling = (async () => {
-    // Not at its beginning, when connections are made.
-    for (;;) {
-      await sleep(sampleMs, undefined, { signal: ended.signal }).catch(() => undefined);
-      if (ended.signal.aborted) return;
-      samples.push(await sampleOf(agent, startMs));
-    }
-  })();
-  const paced: Workload = { ...saturated, load: { kind: 'soak', delayMs } };
-  try {
-    const { perSecond, cpuUs, failed } = await measure(paced, agent, seconds);
-    return { perSecond, cpuPercent: (cpuUs * perSecond) / 10_000, failed, samples };
-  } finally {
-    ended.abort();
-    await sampling;
-  }
-}
-
-async function sampleOf({ pid, adminPort }: Agent, startMs: number): Promise<Sample> {
-  const heapMb = await heapUsedMb(adminPort);
-  const { all, sockets } = descriptors(pid);
-  const atMinutes = (performance.now() - startMs) / 60_000;
-  return { atMinutes, residentMb: residentMb(pid), heapMb, descriptors: all, sockets };
 }
 
 const columns = ['minute', 'calls/s', 'CPU %', 'failed', 'RSS MB', 'heap MB', 'files', 'sockets'];
@@ -118,30 +54,32 @@ function line(cells: readonly string[]): string {
   return cells.map((cell) => cell.padStart(10)).join('');
 }
 
-function registryUrl(directory: string): string {
-  return `file://${join(directory, 'registry')}`;
-}
-
 async function main(): Promise<void> {
   const { values } = parseArgs({
     options: {
       minutes: { type: 'string', default: '60' },
       every: { type: 'string', default: '60' },
+      snapshots: { type: 'string' },
       json: { type: 'string' },
     },
   });
   const minutes = Number(values.minutes);
   const everySeconds = Number(values.every);
+  const snapshots = values.snapshots === undefined ? undefined : resolve(values.snapshots);
+  if (snapshots !== undefined) mkdirSync(snapshots, { recursive: true });
   const directory = mkdtempSync(join(tmpdir(), 'outrigger-bench-'));
   killAllAtExit();
   process.once('exit', () => rmSync(directory, { recursive: true, force: true }));
   const ports = await freePorts(2 * instancesAtOnce);
-  const instances = new Instances(registryUrl(directory), { ports, atOnce: instancesAtOnce });
+  const registry = join(directory, 'registry');
+  const instances = new Instances(`file://${registry}`, { ports, atOnce: instancesAtOnce });
   try {
     await startServer(loadCpu, originCommand(directory, ports), ports[0] ?? 0);
     await instances.start();
-    const agent = await start(directory, ports[0] ?? 0);
-    const last = renewalInDirectory(join(directory, 'registry'), ownService, 6000);
+    const own = { service: ownService, port: ports[0] ?? 0 };
+    const nodeFlags = snapshots === undefined ? [] : snapshotFlags(snapshots);
+    const agent = await startAgent(`file://${registry}`, own, nodeFlags);
+    const last = renewalInDirectory(registry, ownService, 6000);
     const watch = new RenewalWatch(last, { heartbeatMs: 2000 });
     await watch.start();
     const aborters = new Aborters(agent.port);
@@ -161,6 +99,17 @@ async function main(): Promise<void> {
     const startMs = performance.now();
     const turns = Math.max(1, Math.round((minutes * 60) / everySeconds));
     for (let turn = 1; turn <= turns; turn++) {
+      // Before the half that the verdict is about, and at rest, as the other one will be.
+      if (snapshots !== undefined && turn - 1 === Math.floor(turns / 2)) {
+        await aborters.pause();
+        await atRest(agent);
+        await watch.renewed();
+        const tookMs = await takeSnapshot(agent, snapshots, 'half');
+        console.log(`heap snapshot: the agent stood still for ${number(tookMs, 0)} ms`);
+        aborters.start();
+        // What was collected for the snapshot is in use again when the half begins.
+        await measure(saturated, agent, saturateSeconds);
+      }
       const run = await loadFor(agent, { seconds: everySeconds, delayMs, startMs });
       const minute = { minute: (turn * everySeconds) / 60, ...run };
       rows.push(minute);
@@ -185,16 +134,16 @@ async function main(): Promise<void> {
       writeFileSync(values.json, `${JSON.stringify(all, null, 2)}\n`);
     }
     process.exitCode = result.isFlat ? 0 : 1;
+    if (snapshots !== undefined) {
+      await takeSnapshot(agent, snapshots, 'end');
+      console.log(`\nheap in the second half, by class, without what the objects refer to:`);
+      console.log(growthTable(snapshots, 'half', 'end'));
+      console.log(`written to ${snapshots}/: half.heapsnapshot, end.heapsnapshot`);
+    }
   } finally {
     killAll();
     await instances.close();
   }
-}
-
-/** When nobody calls it and idle connections have ended. */
-async function atRest(agent: Agent): Promise<Sample> {
-  await sleep(restMs);
-  return sampleOf(agent, performance.now());
 }
 
 await main();

@@ -4,6 +4,8 @@ import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { RedisServer } from '../../test/servers/redis.ts';
 
+const looksPerHeartbeat = 8;
+
 /** The moment of the latest renewal in ms since 1970, or undefined when the registry has no living record. */
 export type LastRenewal = () => Promise<number | undefined>;
 
@@ -111,6 +113,17 @@ export class RenewalWatch {
     this.#watching = this.#watch();
   }
 
+  /**
+   * Resolves soon after a renewal, when the next one is a heartbeat away: the moment for what stops the agent for a while. Or
+   * when none has come for three heartbeats.
+   */
+  async renewed(): Promise<void> {
+    const { seen } = this.figures;
+    for (let look = 0; look < 3 * looksPerHeartbeat && this.figures.seen === seen; look++) {
+      await sleep(this.#heartbeatMs / looksPerHeartbeat);
+    }
+  }
+
   async stop(): Promise<Renewals> {
     this.#stopping.abort();
     await this.#watching;
@@ -121,7 +134,7 @@ export class RenewalWatch {
   async #watch(): Promise<void> {
     while (!this.#stopping.signal.aborted) {
       this.#count.saw(await this.#last());
-      await sleep(this.#heartbeatMs / 8);
+      await sleep(this.#heartbeatMs / looksPerHeartbeat);
     }
   }
 }
