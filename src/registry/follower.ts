@@ -12,8 +12,8 @@ import {
   dropHeld,
   firstHoldEndMs,
   nothingKnown,
-  type HoldContext,
   type Holding,
+  type Outage,
 } from './hold.ts';
 import { Pause } from './pause.ts';
 import { retryDelayMs } from './retry.ts';
@@ -80,7 +80,7 @@ export class Follower {
   #holding: Holding = nothingKnown;
   #version: string | undefined;
   #malformed = 0;
-  #outage: HoldContext['outage'] = 'none';
+  #outage: Outage = { kind: 'none' };
   #trouble: Trouble | undefined;
   #rereadTimer: Timer | undefined;
   #resyncAtMs = Infinity;
@@ -158,11 +158,11 @@ export class Follower {
 
   /** Never rejects. Returns the time to wait before the next round. */
   async #readAndFollow(signal: AbortSignal): Promise<number> {
-    let outage: HoldContext['outage'] = 'away';
+    let outage: Outage = { kind: 'away', sinceMs: this.#deps.clock.nowMs() };
     try {
       const reading = await this.#deps.driver.read(this.#options.service, signal);
       this.#accept(reading);
-      outage = 'interrupted';
+      outage = { kind: 'interrupted' };
       await this.#follow(reading, signal);
       return 0;
     } catch (error) {
@@ -219,13 +219,13 @@ export class Follower {
     if (this.#closing.signal.aborted) return;
     this.#malformed = reading.malformed;
     const same = reading.version === this.#version && reading.reset !== true;
-    if (same && this.#holding.held.size === 0 && this.#outage === 'none') {
+    if (same && this.#holding.held.size === 0 && this.#outage.kind === 'none') {
       this.#confirm();
     } else {
       this.#apply(reading);
     }
     this.#version = reading.version;
-    this.#outage = 'none';
+    this.#outage = { kind: 'none' };
     this.#deps.store?.save(this.#snapshot);
     if (this.#resyncAtMs < Infinity) this.#armReread();
   }
@@ -257,7 +257,7 @@ export class Follower {
   #trustedBefore(nowMs: number): Holding {
     const firstReading = this.#version === undefined;
     const old = nowMs - this.#snapshot.confirmedAtMs > this.#options.leaseMs;
-    return firstReading && old && this.#outage === 'none' ? nothingKnown : this.#holding;
+    return firstReading && old && this.#outage.kind === 'none' ? nothingKnown : this.#holding;
   }
 
   #confirm(): void {
@@ -266,7 +266,7 @@ export class Follower {
   }
 
   /** Marks the list stale and returns the time to wait before the next read. */
-  #failed(error: RegistryError, outage: HoldContext['outage']): number {
+  #failed(error: RegistryError, outage: Outage): number {
     const { clock, random, logger } = this.#deps;
     const { service } = this.#options;
     const nowMs = clock.nowMs();
@@ -274,8 +274,8 @@ export class Follower {
     const sinceMs = this.#trouble?.sinceMs ?? nowMs;
     this.#trouble = { sinceMs, failures };
     logger.debug({ service, failures, code: error.code, error: error.message }, 'not following');
-    // A lost place to follow from is no outage: the registry is there and has its records.
-    if (error.code !== 'registry_compacted') this.#outage = outage;
+    // A lost place to follow from is no outage: the registry is there and has its records. One begins with its first failed read.
+    if (error.code !== 'registry_compacted' && this.#outage.kind !== 'away') this.#outage = outage;
     if (this.#snapshot.state === 'live') {
       this.#publish(Object.freeze({ ...this.#snapshot, state: 'stale' }));
     }

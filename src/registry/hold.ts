@@ -24,13 +24,17 @@ export const nothingKnown: Holding = {
   recoveringUntilMs: -Infinity,
 };
 
+/** What came before a reading. After an outage absence proves nothing until every agent had the time for a heartbeat. */
+export type Outage =
+  | { readonly kind: 'none' }
+  /** Following broke off, but the first read succeeded. */
+  | { readonly kind: 'interrupted' }
+  /** Reads have failed since then (monotonic ms). */
+  | { readonly kind: 'away'; readonly sinceMs: number };
+
 export interface HoldContext {
   readonly nowMs: number;
-  /**
-   * What came before this reading. `interrupted`: following broke off, but the first read succeeded; `away`: reads
-   * failed. After either, absence proves nothing until every agent had the time for a heartbeat.
-   */
-  readonly outage: 'none' | 'interrupted' | 'away';
+  readonly outage: Outage;
   /** The time that every living agent needs to register again. */
   readonly leaseMs: number;
   /** When a sudden loss is looked at again. */
@@ -44,8 +48,8 @@ const suddenLossMin = 3;
  * The holding after a reading:
  * - listed instances replace everything known of their id and of their address;
  * - an instance that released itself is gone at once;
- * - after an outage, or when the backend lost its records, every missing instance is held for a lease time, also one whose
- *   record ends only now because nobody could renew it;
+ * - after an outage, or when the backend lost its records, every missing instance is held for a lease time in which the
+ *   registry is there, also one whose record ends only now because nobody could renew it;
  * - otherwise a sudden loss is held until the first reading after `confirmMs`, and a smaller one is believed.
  */
 export function applyReading(before: Holding, reading: Reading, context: HoldContext): Holding {
@@ -95,7 +99,7 @@ function missingFrom(instances: readonly Instance[], reading: Reading): readonly
 
 /** Whether the registry may have lost records, or ended them while nobody could renew. */
 function mayHaveLost(reading: Reading, { outage }: HoldContext): boolean {
-  return outage !== 'none' || reading.reset === true;
+  return outage.kind !== 'none' || reading.reset === true;
 }
 
 /** The hold of what is missing for the first time; undefined when the loss is believed. */
@@ -118,13 +122,16 @@ function holdForNew(
 }
 
 /**
- * A hold that had begun before this reading. One for an outage begins anew only when the registry was away again: were a
- * mere interruption enough, a registry that cannot be followed would keep the dead for ever.
+ * A hold that had begun before this reading. One for an outage lasts for a lease time in which the registry is there, in all:
+ * a further outage stops that time and does not begin it anew, or a registry that fails now and then would keep the dead for
+ * ever. Whoever lives has registered again within it.
  */
 function continued(hold: Hold, reading: Reading, context: HoldContext): Hold {
-  if (reading.reset === true || context.outage === 'away') return outageHold(context);
-  const promoted = hold.reason === 'sudden' && context.outage === 'interrupted';
-  return promoted ? outageHold(context) : hold;
+  const { nowMs, outage } = context;
+  if (hold.reason === 'sudden') return mayHaveLost(reading, context) ? outageHold(context) : hold;
+  return outage.kind === 'away'
+    ? { ...hold, untilMs: hold.untilMs + nowMs - outage.sinceMs }
+    : hold;
 }
 
 function outageHold(context: HoldContext): Hold {

@@ -177,6 +177,26 @@ describe('a loss of instances', () => {
     assert.ok(!seen.some((line) => line.endsWith(':')));
   });
 
+  it('is believed in the end by a registry that fails every few seconds, but not while it is away', async () => {
+    await watched.live();
+    driver.breakOff(unreachable, { stayAway: true });
+    driver.set('payments', five.slice(1));
+    const flap = async (): Promise<void> => {
+      driver.failure = undefined;
+      await clock.advance(4000);
+      driver.breakOff(unreachable, { stayAway: true });
+      await clock.advance(20_000);
+    };
+    await clock.advance(20_000);
+    // A lease time is 14 s; it is there for 4 s at most each time.
+    for (let flaps = 0; flaps < 3; flaps++) {
+      await flap();
+      assert.equal(watched.current(), 'stale:abcde+1');
+    }
+    for (let flaps = 0; flaps < 3; flaps++) await flap();
+    assert.equal(watched.current(), 'stale:bcde');
+  });
+
   it('after an outage is held for a lease time also when the record ends only then', async () => {
     await watched.live();
     driver.breakOff(unreachable, { stayAway: true });
