@@ -123,7 +123,7 @@ function printTable(rows: readonly Row[]): void {
     'contract',
     'further',
     'routable ms',
-    'p99',
+    'worst of 50',
     'crash → gone',
     'outage',
   ];
@@ -157,7 +157,7 @@ function figureCells(figures: Row['figures']): readonly string[] {
   const seconds = (durationMs: number): string => `${(durationMs / 1000).toFixed(1)} s`;
   return [
     figures.registeredMedianMs.toFixed(1),
-    figures.registeredP99Ms.toFixed(1),
+    figures.registeredWorstMs.toFixed(1),
     `${seconds(figures.crashMs)} (ttl ${seconds(figures.ttlMs)})`,
     `${seconds(figures.outageMs)}: ${figures.failures} of ${figures.calls} calls failed`,
   ];

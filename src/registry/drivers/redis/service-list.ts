@@ -122,7 +122,7 @@ export class ServiceList {
   /** Applies a change that was announced, if it follows the version that the list has. */
   apply(message: string): Applied {
     const change = message.length > messageLengthMax ? undefined : parseChange(message);
-    if (change === undefined || change.epoch !== this.#version.epoch) return 'gap';
+    if (change === undefined || !this.#isOfSameEpoch(change)) return 'gap';
     const number = Number(change.number);
     if (number <= Number(this.#version.number)) return 'old';
     if (change.previous !== this.#version.number) return 'gap';
@@ -138,6 +138,12 @@ export class ServiceList {
       malformed: this.#malformed,
       ...(this.#departed.size > 0 && { departed: new Set(this.#departed) }),
     };
+  }
+
+  /** Also the first change of all to a service that the server knew nothing of: before it the list was empty, as it is here. */
+  #isOfSameEpoch({ epoch, previous }: Change): boolean {
+    if (epoch === this.#version.epoch) return true;
+    return previous === nothingKnown.number && equalVersions(this.#version, nothingKnown);
   }
 
   /** False, without effect, when the change touches records that are no instances: their ids are not kept here. */

@@ -32,6 +32,18 @@ describe('the list of a follower', () => {
     assert.equal(list.reading().departed, undefined);
   });
 
+  it('applies the first change to a service that was unknown, and no later one', () => {
+    const unknown = readingOf('payments', version(0, '0'), { records: [], left: [] });
+    const list = new ServiceList('payments', unknown);
+    assert.equal(list.apply(message(12, 13, { set: { a2: record('a2') } })), 'gap');
+    assert.equal(list.apply(message(0, 12, { set: { a1: record('a1') } })), 'changed');
+    assert.equal(list.apply(message(12, 13, { set: { a2: record('a2') } })), 'changed');
+    assert.deepEqual(idsOf(list.reading()), ['a1', 'a2']);
+    assert.equal(list.reading().version, '7-13');
+    // The server lost everything meanwhile: only a snapshot tells that.
+    assert.equal(list.apply(message(0, 20, { set: { a3: record('a3') } }, '8')), 'gap');
+  });
+
   it('says who left by itself, until that id is back', () => {
     const list = listOf(10, 'a1', 'a2');
     list.apply(message(10, 11, { del: ['a1'], why: 'left' }));
