@@ -1,6 +1,7 @@
 // A real Redis Cluster for tests: three servers that have a third of the slots each, and on demand a replica of each.
 import { slotOf } from '../../src/registry/drivers/redis/hash-slot.ts';
 import { eventually } from '../support/eventually.ts';
+import type { Certificates } from './certificates.ts';
 import { startRedis, type RedisServer } from './redis.ts';
 import { versionIn } from './redis-sentinel.ts';
 import { freePort } from '../support/free-port.ts';
@@ -14,6 +15,8 @@ export interface RedisClusterOptions {
   /** What the servers tell others of their ports. */
   readonly announcePort?: number;
   readonly port?: number;
+  /** TLS only, between all of them too; clients must show a certificate. */
+  readonly tls?: Certificates;
 }
 
 export { requireRedis as requireRedisCluster } from './redis.ts';
@@ -58,7 +61,8 @@ export class RedisCluster {
   urlWith(password: string | undefined): string {
     const user = password === undefined ? '' : `:${password}@`;
     const hosts = this.#nodes.map(({ server }) => `127.0.0.1:${server.port}`);
-    return `redis+cluster://${user}${hosts.join()}`;
+    const scheme = this.#options.tls === undefined ? 'redis' : 'rediss';
+    return `${scheme}+cluster://${user}${hosts.join()}`;
   }
 
   async start(): Promise<void> {
@@ -190,16 +194,18 @@ export class RedisCluster {
   }
 
   async #startNode(): Promise<void> {
-    const { password, announcePort, port } = this.#options;
+    const { password, announcePort, port, tls } = this.#options;
     const server = await startRedis({
       ...(password !== undefined && { password }),
       ...(port !== undefined && { port }),
+      ...(tls !== undefined && { tls }),
       args: [
         ...['--cluster-enabled', 'yes', '--cluster-node-timeout', String(nodeTimeoutMs)],
         ...['--cluster-announce-ip', '127.0.0.1', '--cluster-port', String(await freePort())],
         ...['--repl-diskless-sync-delay', '0', '--cluster-replica-validity-factor', '0'],
         ...(announcePort === undefined ? [] : ['--cluster-announce-port', String(announcePort)]),
         ...(password === undefined ? [] : ['--masterauth', password]),
+        ...(tls === undefined ? [] : ['--tls-cluster', 'yes']),
       ],
     });
     this.#nodes.push({ server, id: String(await server.command('CLUSTER', 'MYID')) });

@@ -3,13 +3,16 @@ import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { Redis } from 'ioredis';
 import { eventually } from '../support/eventually.ts';
-import { requireRedis, startRedis, type RedisServer } from './redis.ts';
+import type { Certificates } from './certificates.ts';
+import { clientTls, requireRedis, startRedis, tlsWords, type RedisServer } from './redis.ts';
 import { freePort } from '../support/free-port.ts';
 import { accepts, requireProgram, ServerProcess } from './server-process.ts';
 
 export interface RedisSentinelOptions {
   readonly password?: string;
   readonly sentinelPassword?: string;
+  /** TLS only, between all of them too; clients must show a certificate. */
+  readonly tls?: Certificates;
 }
 
 /** What the Sentinels call the primary. */
@@ -58,7 +61,8 @@ export class RedisSentinelGroup {
   urlWith(password: string | undefined): string {
     const user = password === undefined ? '' : `:${password}@`;
     const hosts = [...this.#sentinels.keys()].map((port) => `127.0.0.1:${port}`);
-    return `redis+sentinel://${user}${hosts.join()}/${primaryName}`;
+    const scheme = this.#options.tls === undefined ? 'redis' : 'rediss';
+    return `${scheme}+sentinel://${user}${hosts.join()}/${primaryName}`;
   }
 
   async start(): Promise<void> {
@@ -86,8 +90,7 @@ export class RedisSentinelGroup {
 
   /** Sends one command to every Sentinel. */
   async commandSentinels(...words: readonly string[]): Promise<void> {
-    const { sentinelPassword } = this.#options;
-    for (const port of this.#sentinels.keys()) await ask(port, sentinelPassword, words);
+    for (const port of this.#sentinels.keys()) await this.#ask(port, words);
   }
 
   async version(): Promise<string> {
@@ -183,9 +186,10 @@ export class RedisSentinelGroup {
   }
 
   async #startServer(primary?: number): Promise<number> {
-    const { password } = this.#options;
+    const { password, tls } = this.#options;
     const server = await startRedis({
       ...(password !== undefined && { password }),
+      ...(tls !== undefined && { tls }),
       args: [
         ...(primary === undefined ? [] : ['--replicaof', '127.0.0.1', String(primary)]),
         ...(password === undefined ? [] : ['--masterauth', password]),
@@ -197,12 +201,14 @@ export class RedisSentinelGroup {
   }
 
   async #startSentinel(primary: number): Promise<void> {
-    const { password, sentinelPassword } = this.#options;
+    const { password, sentinelPassword, tls } = this.#options;
     const port = await freePort();
     const process = new ServerProcess('redis-sentinel');
     const file = join(process.directory, 'sentinel.conf');
     const lines = [
-      `port ${port}`,
+      ...(tls === undefined
+        ? [`port ${port}`]
+        : tlsWords(port, tls).map(([name, value]) => `${name} ${value}`)),
       'bind 127.0.0.1',
       `dir ${process.directory}`,
       `sentinel monitor ${primaryName} 127.0.0.1 ${primary} 2`,
@@ -219,7 +225,29 @@ export class RedisSentinelGroup {
   }
 
   #askSentinel(port: number, ...words: readonly string[]): Promise<unknown> {
-    return ask(port, this.#options.sentinelPassword, ['SENTINEL', ...words]);
+    return this.#ask(port, ['SENTINEL', ...words]);
+  }
+
+  /** Sends one command to a Sentinel over a connection of its own. */
+  async #ask(port: number, words: readonly string[]): Promise<unknown> {
+    const { sentinelPassword: password, tls } = this.#options;
+    const [name = '', ...args] = words;
+    const client = new Redis(port, '127.0.0.1', {
+      lazyConnect: true,
+      connectTimeout: answerMs,
+      commandTimeout: answerMs,
+      retryStrategy: () => null,
+      enableReadyCheck: false,
+      ...(password !== undefined && { password }),
+      ...clientTls(tls),
+    });
+    client.on('error', () => undefined);
+    try {
+      await client.connect();
+      return await client.call(name, ...args);
+    } finally {
+      client.disconnect();
+    }
   }
 
   #server(port: number): RedisServer {
@@ -230,30 +258,6 @@ export class RedisSentinelGroup {
 
   async #each(restart: (server: RedisServer) => Promise<void>): Promise<void> {
     await Promise.all([...this.#servers.values()].map(restart));
-  }
-}
-
-/** Sends one command to a Sentinel over a connection of its own. */
-async function ask(
-  port: number,
-  password: string | undefined,
-  words: readonly string[],
-): Promise<unknown> {
-  const [name = '', ...args] = words;
-  const client = new Redis(port, '127.0.0.1', {
-    lazyConnect: true,
-    connectTimeout: answerMs,
-    commandTimeout: answerMs,
-    retryStrategy: () => null,
-    enableReadyCheck: false,
-    ...(password !== undefined && { password }),
-  });
-  client.on('error', () => undefined);
-  try {
-    await client.connect();
-    return await client.call(name, ...args);
-  } finally {
-    client.disconnect();
   }
 }
 

@@ -4,7 +4,7 @@ import { rmSync } from 'node:fs';
 import { connect } from 'node:net';
 import { join } from 'node:path';
 import { connect as connectTls } from 'node:tls';
-import { Redis } from 'ioredis';
+import { Redis, type RedisOptions } from 'ioredis';
 import { makeCertificates, type Certificates } from './certificates.ts';
 import { freePort } from '../support/free-port.ts';
 import { requireProgram, ServerProcess } from './server-process.ts';
@@ -12,8 +12,8 @@ import { requireProgram, ServerProcess } from './server-process.ts';
 export interface RedisServerOptions {
   readonly port?: number;
   readonly password?: string;
-  /** TLS only, with certificates made for 127.0.0.1 and localhost; clients must show one too. */
-  readonly tls?: boolean;
+  /** TLS only, with these certificates or, for true, its own; clients must show one too. */
+  readonly tls?: true | Certificates;
   /** Further arguments of redis-server. */
   readonly args?: readonly string[];
 }
@@ -43,7 +43,8 @@ export function requireRedis(): string | undefined {
 
 export async function startRedis(options: RedisServerOptions = {}): Promise<RedisServer> {
   const process = new ServerProcess('redis');
-  const certificates = options.tls === true ? makeCertificates(process.directory) : undefined;
+  const { tls } = options;
+  const certificates = tls === true ? makeCertificates(process.directory) : tls;
   for (let attempt = 1; ; attempt++) {
     const port = options.port ?? (await freePort());
     const server = new Server(port, process, certificates, options);
@@ -92,15 +93,12 @@ class Server implements RedisServer {
 
   async command(...words: readonly string[]): Promise<unknown> {
     const [name = '', ...args] = words;
-    const { certificates } = this;
     const client = new Redis(this.url, {
       lazyConnect: true,
       connectTimeout: answerMs,
       commandTimeout: answerMs,
       retryStrategy: () => null,
-      ...(certificates && {
-        tls: { ca: certificates.ca, cert: certificates.cert, key: certificates.key },
-      }),
+      ...clientTls(this.certificates),
     });
     client.on('error', () => undefined);
     try {
@@ -145,18 +143,31 @@ class Server implements RedisServer {
       ...(password === undefined ? [] : ['--requirepass', password]),
       ...(certificates === undefined
         ? ['--port', String(this.port)]
-        : tlsArgs(this.port, certificates)),
+        : tlsWords(this.port, certificates).flatMap(([name, value]) => [`--${name}`, value])),
       ...args,
     ];
   }
 }
 
-function tlsArgs(port: number, { files }: Certificates): readonly string[] {
+/** The same words are lines of a configuration file. */
+export function tlsWords(port: number, { files }: Certificates): readonly [string, string][] {
   return [
-    ...['--port', '0', '--tls-port', String(port)],
-    ...['--tls-cert-file', files.cert, '--tls-key-file', files.key],
-    ...['--tls-ca-cert-file', files.ca, '--tls-auth-clients', 'yes'],
+    ['port', '0'],
+    ['tls-port', String(port)],
+    ['tls-cert-file', files.cert],
+    ['tls-key-file', files.key],
+    ['tls-ca-cert-file', files.ca],
+    ['tls-auth-clients', 'yes'],
+    // Between servers too; MIGRATE takes it from the cluster's.
+    ['tls-replication', 'yes'],
   ];
+}
+
+/** For a client of a test's own. */
+export function clientTls(certificates: Certificates | undefined): Pick<RedisOptions, 'tls'> {
+  if (certificates === undefined) return {};
+  const { ca, cert, key } = certificates;
+  return { tls: { ca, cert, key } };
 }
 
 /** Any answer will do; over TLS a handshake, since the test's own client is not set up here. */

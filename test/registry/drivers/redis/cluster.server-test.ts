@@ -1,8 +1,12 @@
 // A Redis Cluster whose slots move and whose servers die, under live leases and a watcher.
 import assert from 'node:assert/strict';
+import { mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { after, before, describe, it } from 'node:test';
 import type { Driver } from '../../../../src/registry/driver.ts';
 import { namesKeyOf } from '../../../../src/registry/drivers/redis/keys.ts';
+import { makeCertificates } from '../../../servers/certificates.ts';
 import {
   requireRedisCluster,
   startRedisCluster,
@@ -19,6 +23,8 @@ import {
   leastPermissions,
   never,
   openDriver,
+  refusesBadCertificates,
+  tlsQuery,
 } from './fixture.ts';
 import { Scene } from './scene.ts';
 
@@ -160,6 +166,46 @@ describe('a Redis Cluster with replicas', { skip }, () => {
     await cluster.untilOwner('payments', other);
     const failOverMs = Math.round(performance.now() - killedMs);
     t.diagnostic(`fail-over ${failOverMs} ms, healed ${await scene.heals(registered)} ms later`);
+    await scene.isUndisturbed();
+  });
+});
+
+describe('a Redis Cluster with TLS', { skip }, () => {
+  const directory = mkdtempSync(join(tmpdir(), 'outrigger-cluster-'));
+  const certificates = makeCertificates(directory);
+  const query = tlsQuery(certificates, 'ca', 'cert', 'key');
+  let cluster: RedisCluster;
+
+  before(async () => {
+    cluster = await startRedisCluster({ password: 'right', replicas: 1, tls: certificates });
+  });
+  after(async () => {
+    await cluster.stop();
+    rmSync(directory, { recursive: true });
+  });
+
+  it('works with certificates that fit', async () => {
+    await doesEverything(`${cluster.url}${query}`);
+    await doesEverything(`${cluster.url}${query}&servername=localhost`);
+  });
+
+  it('refuses an unknown authority, another name and a missing client certificate', () =>
+    refusesBadCertificates(cluster.url, certificates));
+
+  it('goes on while a slot moves, and after a primary was killed', async (t) => {
+    await using scene = await Scene.set(`${cluster.url}${query}`);
+    const registered = (): Promise<unknown> =>
+      cluster.command('payments', 'HLEN', 'sd:{payments}:i');
+    const [to] = await cluster.othersThan(await cluster.ownerOf('payments'));
+    assert.ok(to !== undefined);
+    await cluster.moveSlotOf('payments', to);
+    t.diagnostic(`moved: healed after ${await scene.heals(registered)} ms`);
+    await scene.isUndisturbed();
+
+    const replica = await cluster.replicaOf('payments');
+    await cluster.kill(to);
+    await cluster.untilOwner('payments', replica);
+    t.diagnostic(`killed: healed after ${await scene.heals(registered)} ms`);
     await scene.isUndisturbed();
   });
 });

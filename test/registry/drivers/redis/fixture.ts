@@ -1,11 +1,13 @@
 // What the tests of the Redis driver share: drivers on real time, instances, and followers that keep what they were told.
 import assert from 'node:assert/strict';
 import { systemClock } from '../../../../src/core/clock.ts';
+import type { RegistryErrorCode } from '../../../../src/core/errors.ts';
 import type { Instance } from '../../../../src/core/instance.ts';
 import { silentLogger } from '../../../../src/core/logger.ts';
 import { systemRandom } from '../../../../src/core/random.ts';
 import type { Driver, Reading } from '../../../../src/registry/driver.ts';
 import { openRedis } from '../../../../src/registry/drivers/redis/driver.ts';
+import type { Certificates } from '../../../servers/certificates.ts';
 import { eventually } from '../../../support/eventually.ts';
 
 /** The permissions that the documentation names for one server, for a user `app` with the password `pw`. */
@@ -19,6 +21,14 @@ export const never = new AbortController().signal;
 
 export function openDriver(url: string): Driver {
   return openRedis(url, { clock: systemClock, random: systemRandom, logger: silentLogger });
+}
+
+/** The parameters of a URL that name these of the files. */
+export function tlsQuery(
+  { files }: Certificates,
+  ...names: readonly (keyof Certificates['files'])[]
+): string {
+  return `?${names.map((name) => `${name}=${files[name]}`).join('&')}`;
 }
 
 export function instance(id: string, changes: Partial<Instance> = {}): Instance {
@@ -130,4 +140,30 @@ export async function doesEverything(url: string): Promise<void> {
   } finally {
     await driver.close();
   }
+}
+
+/** Reads and registrations fail with this code. */
+export async function refuses(url: string, code: RegistryErrorCode): Promise<void> {
+  const driver = openDriver(url);
+  try {
+    await assert.rejects(driver.read('payments', never), { name: 'RegistryError', code });
+    await assert.rejects(driver.acquire(instance('a1'), 10_000, never), { code });
+  } finally {
+    await driver.close();
+  }
+}
+
+/** What servers with TLS, which are at `url` and want a certificate of their clients, refuse. */
+export async function refusesBadCertificates(
+  url: string,
+  certificates: Certificates,
+): Promise<void> {
+  const query = (...names: readonly ('ca' | 'cert' | 'key')[]): string =>
+    tlsQuery(certificates, ...names);
+  await refuses(`${url}${query('cert', 'key')}`, 'registry_unreachable');
+  await refuses(
+    `${url}${query('ca', 'cert', 'key')}&servername=redis.example`,
+    'registry_unreachable',
+  );
+  await refuses(`${url}${query('ca')}`, 'registry_unreachable');
 }

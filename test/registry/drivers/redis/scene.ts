@@ -25,14 +25,19 @@ export class Scene implements AsyncDisposable {
     const separator = url.includes('?') ? '&' : '?';
     const timed = `${url}${separator}ttl=${ttlMs}ms&heartbeat=${heartbeatMs}ms`;
     const world = new World(redisSentinelBackend, { url: timed, close: async () => undefined });
-    const leases: Lease[] = [];
-    for (const instance of instances) {
-      leases.push(...(await world.hold(await world.agent(), [instance])));
+    try {
+      const leases: Lease[] = [];
+      for (const instance of instances) {
+        leases.push(...(await world.hold(await world.agent(), [instance])));
+      }
+      const recorder = await world.watch(await world.agent());
+      await recorder.sees(instances);
+      recorder.mark();
+      return new Scene(world, leases, recorder);
+    } catch (error) {
+      await world.close();
+      throw error;
     }
-    const recorder = await world.watch(await world.agent());
-    await recorder.sees(instances);
-    recorder.mark();
-    return new Scene(world, leases, recorder);
   }
 
   /** Everybody is registered where `countAt` looks, and the watcher lives, within 2 s. Returns how long that took, in ms. */

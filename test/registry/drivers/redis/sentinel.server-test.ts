@@ -4,6 +4,7 @@ import { writeFileSync, mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, before, describe, it } from 'node:test';
+import { makeCertificates } from '../../../servers/certificates.ts';
 import {
   requireRedisSentinel,
   startRedisSentinel,
@@ -17,6 +18,8 @@ import {
   leastPermissions,
   never,
   openDriver,
+  refusesBadCertificates,
+  tlsQuery,
 } from './fixture.ts';
 import { Scene } from './scene.ts';
 
@@ -113,5 +116,35 @@ describe('Sentinels', { skip }, () => {
     await eventuallyReads(driver, 'payments', ['d1']);
     assert.equal(await group.command(...registered), 0);
     await driver.close();
+  });
+});
+
+describe('Sentinels and servers with TLS', { skip }, () => {
+  const directory = mkdtempSync(join(tmpdir(), 'outrigger-sentinel-'));
+  const certificates = makeCertificates(directory);
+  const query = tlsQuery(certificates, 'ca', 'cert', 'key');
+  let group: RedisSentinelGroup;
+
+  before(async () => {
+    group = await startRedisSentinel({ password: 'right', tls: certificates });
+  });
+  after(async () => {
+    await group.stop();
+    rmSync(directory, { recursive: true });
+  });
+
+  it('work with certificates that fit', async () => {
+    await doesEverything(`${group.url}${query}`);
+    await doesEverything(`${group.url}${query}&servername=localhost`);
+  });
+
+  it('refuse an unknown authority, another name and a missing client certificate', () =>
+    refusesBadCertificates(group.url, certificates));
+
+  it('fail over when the primary is killed', async (t) => {
+    await using scene = await Scene.set(`${group.url}${query}`);
+    await group.untilFailedOver(await group.killPrimary());
+    t.diagnostic(`healed after ${await scene.heals(() => group.command(...registered))} ms`);
+    await scene.isUndisturbed();
   });
 });

@@ -3,8 +3,8 @@ import assert from 'node:assert/strict';
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { after, before, describe, it } from 'node:test';
-import type { RegistryErrorCode } from '../../../../src/core/errors.ts';
 import type { Driver } from '../../../../src/registry/driver.ts';
+import type { Certificates } from '../../../servers/certificates.ts';
 import { requireRedis, startRedis, type RedisServer } from '../../../servers/redis.ts';
 import { eventually } from '../../../support/eventually.ts';
 import { FaultProxy } from '../../../support/fault-proxy.ts';
@@ -17,6 +17,9 @@ import {
   leastPermissions,
   never,
   openDriver,
+  refuses,
+  refusesBadCertificates,
+  tlsQuery,
 } from './fixture.ts';
 
 const skip = requireRedis();
@@ -30,13 +33,6 @@ async function withDriver(url: string, use: (driver: Driver) => Promise<void>): 
   } finally {
     await driver.close();
   }
-}
-
-async function refuses(url: string, code: RegistryErrorCode): Promise<void> {
-  await withDriver(url, async (driver) => {
-    await assert.rejects(driver.read('payments', never), { name: 'RegistryError', code });
-    await assert.rejects(driver.acquire(instance('a1'), longMs, never), { code });
-  });
 }
 
 describe('a driver of a Redis server', { skip }, () => {
@@ -282,26 +278,16 @@ describe('a driver of a Redis server with TLS', { skip }, () => {
     await server.stop();
   });
 
-  const query = (...names: readonly ('ca' | 'cert' | 'key')[]): string => {
-    const files = server.certificates?.files;
-    return `?${names.map((name) => `${name}=${files?.[name] ?? ''}`).join('&')}`;
+  const certificates = (): Certificates => {
+    assert.ok(server.certificates !== undefined);
+    return server.certificates;
   };
 
-  it('works with certificates that fit', async () => {
-    await withDriver(`${server.url}${query('ca', 'cert', 'key')}`, async (driver) => {
-      await driver.acquire(instance('t1'), longMs, never);
-      await using following = await Following.start(driver);
-      await driver.release(instance('t1'), never);
-      await following.untilIds();
-    });
-  });
+  it('works with certificates that fit', () =>
+    doesEverything(`${server.url}${tlsQuery(certificates(), 'ca', 'cert', 'key')}`));
 
-  it('refuses an unknown authority, another name and a missing client certificate', async () => {
-    await refuses(`${server.url}${query('cert', 'key')}`, 'registry_unreachable');
-    const otherName = `${query('ca', 'cert', 'key')}&servername=redis.example`;
-    await refuses(`${server.url}${otherName}`, 'registry_unreachable');
-    await refuses(`${server.url}${query('ca')}`, 'registry_unreachable');
-  });
+  it('refuses an unknown authority, another name and a missing client certificate', () =>
+    refusesBadCertificates(server.url, certificates()));
 
   it('reports a server that speaks no TLS', async () => {
     const plain = await startRedis();
