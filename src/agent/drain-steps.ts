@@ -28,9 +28,12 @@ export class AgentSteps implements DrainSteps {
     return this.#announced.signal;
   }
 
+  /** Where others register the app (Kubernetes, whoever writes the DNS records), they do so while it is well. */
   isRegistered(): boolean {
-    return this.#parts.services.some(({ leases }) =>
-      leases.some(({ state }) => state.kind !== 'idle' && state.kind !== 'released'),
+    return this.#parts.services.some(({ leases, health }) =>
+      leases.length === 0
+        ? health.healthy
+        : leases.some(({ state }) => state.kind !== 'idle' && state.kind !== 'released'),
     );
   }
 

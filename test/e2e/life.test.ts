@@ -67,6 +67,24 @@ describe('the life of an agent', () => {
     }
   });
 
+  it('lets others learn of it too where it does not register the app itself', async (t) => {
+    const fleet = new Fleet(t);
+    const agent = await fleet.startRegistered({
+      service: 'payments',
+      registry: 'static:orders=127.0.0.1:1',
+      flags: ['--drain-delay', '200ms'],
+    });
+    agent.process.kill('SIGTERM');
+    assert.equal(await agent.exited, 0);
+    const line =
+      agent
+        .output()
+        .split('\n')
+        .find((text) => text.includes('"lame_duck"')) ?? '{}';
+    const { outcome } = JSON.parse(line) as { readonly outcome?: string };
+    assert.equal(outcome, 'done', agent.output());
+  });
+
   it('keeps outbound calls working while the app ends', async (t) => {
     const fleet = new Fleet(t);
     const registry = fleet.fileRegistry;
