@@ -5,7 +5,7 @@ import { describe, it } from 'node:test';
 import { splitCommandLine } from '../../src/config/command-line.ts';
 import { loadRun, pathOf, textOf } from './support.ts';
 
-const examples = ['two-apps', 'compose', 'kubernetes', 'systemd'];
+const examples = ['two-apps', 'compose', 'kubernetes', 'kubernetes-registry', 'systemd'];
 
 describe('the READMEs of the examples', () => {
   for (const example of examples) {

@@ -54,7 +54,7 @@ export const registryTable: readonly RegistryEntry[] = [
   ),
   entryOf(
     'kubernetes',
-    [`${drivers}/kubernetes/`],
+    [`${drivers}/kubernetes/`, 'test/examples/kubernetes'],
     async () => (await import('../contract/backends/kubernetes.ts')).kubernetesBackend,
   ),
   {
