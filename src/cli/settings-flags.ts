@@ -4,6 +4,8 @@ import type { ConfigSources } from '../config/load.ts';
 import {
   flagOf,
   flagUsage,
+  isSwitch,
+  offFlagOf,
   settingKeys,
   settingOf,
   type SettingGroup,
@@ -24,22 +26,25 @@ export function addSettingFlags(command: Command): void {
   // Defaults are in the descriptions already.
   command.configureHelp({ optionDescription: ({ description }) => description });
   for (const key of settingKeys) {
-    command.addOption(flagOption(key));
-    if (settingOf(key).argument === undefined) {
-      // Switches off what the file or a variable switched on.
-      const off = new Option(`--no-${flagOf(key).slice(2)}`).hideHelp();
-      command.addOption(off.helpGroup(headings[settingOf(key).group]));
-    }
+    const options = isSwitch(key) ? switchOptions(key) : [valueOption(key)];
+    for (const option of options)
+      command.addOption(option.helpGroup(headings[settingOf(key).group]));
   }
 }
 
-function flagOption(key: SettingKey): Option {
-  const { group, argument, repeat } = settingOf(key);
-  const isOptional = argument?.startsWith('[') === true;
+/** Both ways: the one that is shown changes the default, the other one what the file or a variable says. */
+function switchOptions(key: SettingKey): readonly Option[] {
+  return [flagOf(key), offFlagOf(key)].map((flag) =>
+    new Option(flag, helpText(key)).hideHelp(flag !== flagUsage(key)),
+  );
+}
+
+function valueOption(key: SettingKey): Option {
+  const { argument = '', repeat } = settingOf(key);
+  const isOptional = argument.startsWith('[');
   const usage = flagUsage(key);
-  const isPlain = argument === undefined || isOptional;
-  const flags = isPlain ? usage : usage.replace(argument, `<${argument}>`);
-  const option = new Option(flags, helpText(key)).helpGroup(headings[group]);
+  const flags = isOptional ? usage : usage.replace(argument, `<${argument}>`);
+  const option = new Option(flags, helpText(key));
   // The brackets of HOST[:PORT] say that a part of the value is optional, not the value.
   option.optional = isOptional;
   if (repeat !== undefined) option.argParser(collect);
@@ -49,7 +54,8 @@ function flagOption(key: SettingKey): Option {
 
 function helpText(key: SettingKey): string {
   const { help, default: given, defaultText } = settingOf(key);
-  const text = given === 'false' ? undefined : (given ?? defaultText);
+  // The flag that is shown says it already.
+  const text = isSwitch(key) ? undefined : (given ?? defaultText);
   return text === undefined ? help : `${help} (default: ${text})`;
 }
 

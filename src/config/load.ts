@@ -6,6 +6,7 @@ import type { ReadFile } from './file.ts';
 import { resolveConfig } from './resolve.ts';
 import {
   flagOf,
+  offFlagOf,
   settingKeys,
   settingOf,
   variableOf,
@@ -78,7 +79,7 @@ function givenOutsideFile(sources: ConfigSources, origins: Map<string, Origin>):
     const origin: Origin =
       flag === undefined
         ? { kind: 'variable', name: variableOf(key) }
-        : { kind: 'flag', name: flagOf(key) };
+        : { kind: 'flag', name: flag === false ? offFlagOf(key) : flagOf(key) };
     values[key] = readSetting(key, flag ?? variable, origin.name);
     origins.set(key, origin);
   }

@@ -278,7 +278,7 @@ const settings = {
     schema: onOff,
     group: 'Proxy',
     default: 'true',
-    help: 'carry plain HTTP requests by the shortest way; false: all through the general one',
+    help: 'plain HTTP requests take the shortest way; when off, all take the general one',
   },
   workers: {
     schema: workerCount,
@@ -380,9 +380,20 @@ function flagName(key: SettingKey): string {
   return settingOf(key).flag ?? key.replace(/[A-Z]/g, (letter) => `-${letter.toLowerCase()}`);
 }
 
-/** Every flag with its argument, its short form first. */
+/** A flag without a value, which has a counterpart that switches off. */
+export function isSwitch(key: SettingKey): boolean {
+  return settingOf(key).argument === undefined;
+}
+
+/** `--no-passthrough` of `passthrough`. */
+export function offFlagOf(key: SettingKey): string {
+  return `--no-${flagName(key)}`;
+}
+
+/** Every flag with its argument, its short form first; of a switch the one that changes the default. */
 export function flagUsage(key: SettingKey): string {
-  const { short, argument } = settingOf(key);
+  const { short, argument, default: given } = settingOf(key);
+  if (isSwitch(key) && given === 'true') return offFlagOf(key);
   const flags = short === undefined ? flagOf(key) : `-${short}, ${flagOf(key)}`;
   return argument === undefined ? flags : `${flags} ${argument}`;
 }

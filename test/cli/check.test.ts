@@ -32,7 +32,7 @@ describe('outrigger check', { concurrency: 2 }, () => {
     const document = JSON.parse(stdout) as CheckDocument;
     assert.equal(code, 0);
     assert.equal(document.config['passthrough'], false);
-    assert.equal(document.origins['passthrough'], 'flag --passthrough');
+    assert.equal(document.origins['passthrough'], 'flag --no-passthrough');
     assert.equal(document.command, '');
     assert.match(document.warnings.join(), /OUTRIGGER_ZONES/);
   });

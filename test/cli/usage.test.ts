@@ -64,7 +64,16 @@ describe('help', { concurrency: 2 }, () => {
       'Options',
       'Examples',
     ]);
-    assert.doesNotMatch(stdout, /--no-passthrough|preset/);
+    assert.doesNotMatch(stdout, /preset/);
+  });
+
+  it('has of each switch the flag that changes the default', async (t) => {
+    const { stdout } = await outrigger(t, ['run', '--help']);
+    const shown = [...stdout.matchAll(/^ +(--(?:no-)?(?:passthrough|fast-lane)) /gm)];
+    assert.deepEqual(
+      shown.map(([, flag]) => flag),
+      ['--passthrough', '--no-fast-lane'],
+    );
   });
 
   it('is printed on stderr when no command is given', async (t) => {

@@ -28,6 +28,9 @@ Every setting is a flag of \`outrigger run\` and \`outrigger check\`, an environ
 file, and means the same in each. A flag beats a variable, a variable the file, the file the default. An empty variable
 counts as not set. \`outrigger check\` takes the same flags as \`run\` and prints every value with its origin.
 
+A switch has two flags, such as \`--passthrough\` and \`--no-passthrough\`; the tables have the one that changes the default. As a
+variable it is \`true\` or \`false\`.
+
 Times are \`250ms\`, \`2s\`, \`5m\`, \`1h\`; the unit is required. Flags that are repeatable are lists in the file; their variables
 hold several values separated by commas, or by line ends when there are any (\`OUTRIGGER_HEALTH_CMD\` only by line ends).
 Anything unknown or out of range ends the program with exit code 2 and one line that says what, where and what is allowed.
