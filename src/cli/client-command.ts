@@ -14,7 +14,7 @@ export interface ClientDeps {
   readonly client: AdminClient;
   readonly output: Output;
   readonly clock: Clock;
-  /** For asking a registry without an agent. Throws a ConfigError when the URL cannot be used. */
+  /** For asking a registry without an agent, and without making one. Throws a ConfigError when the URL cannot be used. */
   readonly openDriver: (url: string) => Promise<Driver>;
 }
 
@@ -32,7 +32,8 @@ export function clientDeps({ admin }: ClientOptions): ClientDeps {
     clock: systemClock,
     openDriver: async (url) => {
       const { openDriver } = await import('../registry/open.ts');
-      return openDriver(url, { clock: systemClock, random: systemRandom, logger: silentLogger });
+      const deps = { clock: systemClock, random: systemRandom, logger: silentLogger };
+      return openDriver(url, { ...deps, mustExist: true });
     },
   };
 }

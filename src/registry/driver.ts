@@ -9,6 +9,8 @@ export interface DriverDeps {
   readonly clock: Clock;
   readonly random: Random;
   readonly logger: Logger;
+  /** For a look from outside: a registry that is not there is an error, and is not made. Only agents make one. */
+  readonly mustExist?: boolean;
 }
 
 /** What the core must know of a backend to choose defaults. All times in milliseconds. */

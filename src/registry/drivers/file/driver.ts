@@ -37,7 +37,7 @@ class FileDriver implements Driver {
   #namesMade = 0;
 
   constructor(deps: DriverDeps, settings: FileSettings) {
-    const { clock } = deps;
+    const { clock, mustExist = false } = deps;
     this.#deps = deps;
     this.#settings = settings;
     this.url = settings.url;
@@ -50,7 +50,7 @@ class FileDriver implements Driver {
     };
     const uniqueName = (): string => this.#uniqueName();
     const ownOnce = (): Promise<ProcessIdentity | undefined> => (this.#own ??= ownProcess());
-    const layout = new Layout(settings);
+    const layout = new Layout({ ...settings, mustExist });
     const serverTime = new ServerTime({ clock, uniqueName }, layout.temporary);
     const age = new RegistryAge({ clock, layout, serverTime }, settings.ttlMs);
     const shared = { clock, layout, serverTime, uniqueName, ownProcess: ownOnce };

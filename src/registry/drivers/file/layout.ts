@@ -3,7 +3,7 @@ import { chmod, lstat, mkdir, open, stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { Stats } from 'node:fs';
 import { RegistryError, systemCodeOf } from '../../../core/errors.ts';
-import { isMissing } from './failure.ts';
+import { isMissing, unlessMissing } from './failure.ts';
 import type { FileSettings } from './settings.ts';
 
 /** One instance's three files. */
@@ -16,7 +16,9 @@ export interface InstancePaths {
   readonly left: string;
 }
 
-type LayoutSettings = Pick<FileSettings, 'directory' | 'guarded' | 'shared'>;
+interface LayoutSettings extends Pick<FileSettings, 'directory' | 'guarded' | 'shared'> {
+  readonly mustExist: boolean;
+}
 
 export class Layout {
   readonly directory: string;
@@ -71,8 +73,9 @@ export class Layout {
     }
   }
 
-  /** Makes what is missing of the directory; refuses one that others could tamper with. */
+  /** Makes what is missing of the directory, unless it must exist; refuses one that others could tamper with. */
   async ensure(): Promise<void> {
+    if (this.#settings.mustExist) await this.#requireRegistry();
     for (const directory of this.#settings.guarded) {
       await this.#makeFolder(directory);
       // A link in place of the default directory is somebody's trap; in place of another one it is the user's choice.
@@ -91,6 +94,13 @@ export class Layout {
     await this.#makeFolder(this.service(service));
     await this.#makeFolder(this.heartbeats(service));
     await this.#makeFolder(this.left(service));
+  }
+
+  async #requireRegistry(): Promise<void> {
+    if ((await unlessMissing(stat(this.created))) !== undefined) return;
+    const found = await unlessMissing(stat(this.directory));
+    const lack = found === undefined ? 'does not exist' : 'is no registry: no agent has used it';
+    throw new RegistryError('registry_unreachable', `${this.directory} ${lack}`);
   }
 
   async #makeFolder(path: string): Promise<void> {

@@ -17,7 +17,7 @@ async function prepare(
 ): Promise<{ registry: FileRegistry; layout: Layout; cleanUp: CleanUp }> {
   const registry = await FileRegistry.make(t);
   const { directory } = registry;
-  const layout = new Layout({ directory, guarded: [directory], shared: false });
+  const layout = new Layout({ directory, guarded: [directory], shared: false, mustExist: false });
   const deps = { clock: systemClock, layout, uniqueName: () => 'now' };
   const serverTime = new ServerTime(deps, layout.temporary);
   t.after(() => serverTime.close());
