@@ -17,8 +17,6 @@ const schemes: ReadonlyMap<string, LoadDriver> = new Map<string, LoadDriver>([
   ['rediss+cluster', async () => (await import('./drivers/redis/driver.ts')).openRedis],
   ['hydra+redis', async () => (await import('./drivers/hydra/driver.ts')).openHydra],
   ['hydra+rediss', async () => (await import('./drivers/hydra/driver.ts')).openHydra],
-  ['hydra+redis+cluster', async () => (await import('./drivers/hydra/driver.ts')).openHydra],
-  ['hydra+redis+sentinel', async () => (await import('./drivers/hydra/driver.ts')).openHydra],
   ['etcd', async () => (await import('./drivers/etcd/driver.ts')).openEtcd],
   ['etcds', async () => (await import('./drivers/etcd/driver.ts')).openEtcd],
   ['dns', async () => (await import('./drivers/dns/driver.ts')).openDns],
@@ -33,13 +31,19 @@ const schemes: ReadonlyMap<string, LoadDriver> = new Map<string, LoadDriver>([
   ['zks', async () => (await import('./drivers/zookeeper/driver.ts')).openZooKeeper],
 ]);
 
+/** Schemes that one could expect; their driver says why there is no such registry. */
+const refusedSchemes: ReadonlyMap<string, LoadDriver> = new Map<string, LoadDriver>([
+  ['hydra+redis+cluster', async () => (await import('./drivers/hydra/driver.ts')).openHydra],
+  ['hydra+redis+sentinel', async () => (await import('./drivers/hydra/driver.ts')).openHydra],
+]);
+
 /** Rejects with a ConfigError for a URL that no driver serves or whose driver does not understand it. Connects to nothing. */
 export async function openDriver(url: string, deps: DriverDeps): Promise<Driver> {
   const scheme = /^([a-z][a-z0-9+.-]*):/i.exec(url)?.[1]?.toLowerCase();
   if (scheme === undefined) {
     throw new ConfigError(`registry "${redactUrl(url)}": not a URL; ${validSchemes()}`);
   }
-  const load = schemes.get(scheme);
+  const load = schemes.get(scheme) ?? refusedSchemes.get(scheme);
   if (load === undefined) {
     const near = nearest(scheme, schemes.keys());
     const hint = near === undefined ? validSchemes() : `did you mean "${near}:"?`;

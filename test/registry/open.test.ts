@@ -36,6 +36,13 @@ describe('openDriver', () => {
     assert.match(await refusal('localhost'), /not a URL; valid are/);
   });
 
+  it('offers no scheme that is refused, and says of such a one why', async () => {
+    assert.match(await refusal('localhost'), /hydra\+redis:, hydra\+rediss:, etcd:/);
+    assert.match(await refusal('hydra+redis+cluster://h'), /Hydra cannot use a Redis Cluster/);
+    assert.match(await refusal('hydra+redis+sentinel://h'), /Hydra knows no Sentinels/);
+    assert.doesNotMatch(await refusal('hydra+redis+clusters://h'), /"hydra\+redis\+cluster:"/);
+  });
+
   it('shows no password in its errors', async () => {
     assert.doesNotMatch(await refusal('reddis://u:geheim@h:1'), /geheim/);
   });
