@@ -7,7 +7,7 @@ import { silentLogger } from '../core/logger.ts';
 import { systemRandom } from '../core/random.ts';
 import { nearest, parseServiceName } from '../core/service-name.ts';
 import type { Driver } from '../registry/driver.ts';
-import { AdminClient, parseAdminAddress } from './client.ts';
+import { AdminClient, defaultAdmin, parseAdminAddress } from './client.ts';
 import type { Output } from './output.ts';
 
 export interface ClientDeps {
@@ -25,7 +25,7 @@ export interface ClientOptions {
 }
 
 /** The collaborators of the real program. */
-export function clientDeps({ admin }: ClientOptions): ClientDeps {
+export function clientDeps({ admin = defaultAdmin }: ClientOptions): ClientDeps {
   return {
     client: new AdminClient(parseAdminAddress(admin)),
     output: standardOutput(),
@@ -41,7 +41,7 @@ export function clientDeps({ admin }: ClientOptions): ClientDeps {
 export function adminOption(): Option {
   return new Option('--admin <host:port>', 'where the admin API of the agent listens')
     .env('OUTRIGGER_ADMIN')
-    .default(undefined, '127.0.0.1:4190');
+    .default(defaultAdmin);
 }
 
 /** Not read from OUTRIGGER_REGISTRY: beside an agent, the agent is asked. */

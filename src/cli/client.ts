@@ -9,19 +9,20 @@ export type Answer =
   /** Nobody listens there, or the connection broke before an answer, also by the caller's signal. */
   | { readonly kind: 'absent' };
 
-const defaultAdmin = '127.0.0.1:4190';
+/** Where an agent listens unless it is told otherwise. */
+export const defaultAdmin = '127.0.0.1:4190';
 const silenceMsMax = 10_000;
 const answerBytesMax = 64 * 1024 * 1024;
 
 /**
- * The address of the agent's admin API: `HOST:PORT`, or the URL that a supervised app finds in OUTRIGGER_ADMIN. Undefined is
- * the default address. Throws a ConfigError.
+ * The address of the agent's admin API: `HOST:PORT`, or the URL that a supervised app finds in OUTRIGGER_ADMIN. An empty
+ * text is the default address, as an empty variable counts as not set. Throws a ConfigError.
  */
-export function parseAdminAddress(text: string | undefined): Address {
-  const bare = (text ?? defaultAdmin).replace(/^http:\/\//, '').replace(/\/$/, '');
+export function parseAdminAddress(text: string): Address {
+  const bare = (text === '' ? defaultAdmin : text).replace(/^http:\/\//, '').replace(/\/$/, '');
   const address = parseAddress(bare, '127.0.0.1');
   if (address === undefined || address.port === 0) {
-    throw new ConfigError(`--admin "${text ?? ''}" is not HOST:PORT, for example ${defaultAdmin}`);
+    throw new ConfigError(`--admin "${text}" is not HOST:PORT, for example ${defaultAdmin}`);
   }
   return { ...address, host: reachable[address.host] ?? address.host };
 }

@@ -24,8 +24,8 @@ async function withServer(
 
 describe('the address of the agent', () => {
   it('is HOST:PORT, PORT or a URL, and has a default', () => {
-    const cases: [string | undefined, string, number][] = [
-      [undefined, '127.0.0.1', 4190],
+    const cases: [string, string, number][] = [
+      ['', '127.0.0.1', 4190],
       ['10.0.0.1:5000', '10.0.0.1', 5000],
       [':5000', '127.0.0.1', 5000],
       ['5000', '127.0.0.1', 5000],
@@ -43,7 +43,7 @@ describe('the address of the agent', () => {
   });
 
   it('is a usage error when it cannot be one', () => {
-    for (const text of ['', 'nonsense', 'localhost', 'a:b', '1.2.3.4:70000', ':0', 'https://x:1']) {
+    for (const text of ['nonsense', 'localhost', 'a:b', '1.2.3.4:70000', ':0', 'https://x:1']) {
       assert.throws(() => parseAdminAddress(text), ConfigError, text);
     }
   });

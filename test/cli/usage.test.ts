@@ -95,6 +95,15 @@ describe('help', { concurrency: 2 }, () => {
     assert.match(one.stdout, /--json/);
   });
 
+  it('of a command that asks an agent says where it is looked for', async (t) => {
+    const { stdout } = await outrigger(t, ['status', '--help']);
+    const text = stdout.replace(/\s+/g, ' ');
+    assert.match(
+      text,
+      /--admin <host:port> [^-]*\(default: "127\.0\.0\.1:4190", env: OUTRIGGER_ADMIN\)/,
+    );
+  });
+
   it('is not needed for the version', async (t) => {
     const { code, stdout } = await outrigger(t, ['--version']);
     assert.equal(code, 0);
