@@ -1,6 +1,8 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import { AdminServer } from '../../src/admin/server.ts';
+import type { LifeStatus } from '../../src/admin/view.ts';
+import type { PhaseOutcome } from '../../src/agent/drain.ts';
 import { drain } from '../../src/cli/commands/drain.ts';
 import { wait } from '../../src/cli/commands/wait.ts';
 import { systemClock } from '../../src/core/clock.ts';
@@ -108,6 +110,19 @@ describe('wait', () => {
   });
 });
 
+const phases = ['announce', 'deregister', 'lame_duck', 'stop_app', 'finish', 'exit'];
+
+/** Draining: the first phases have ended in these ways, and one is active. */
+function lifeIn(outcomes: readonly PhaseOutcome[], active: string): LifeStatus {
+  const shown = phases.map((phase, index) => {
+    const outcome = outcomes[index] ?? null;
+    const state = outcome !== null ? 'done' : phase === active ? 'active' : 'waiting';
+    return { phase, state, outcome, durationMs: (index + 1) * 10 } as const;
+  });
+  const status = { cause: 'request', elapsedMs: 1, budgetMs: 25_000, phases: shown };
+  return { state: 'draining', drain: status };
+}
+
 describe('drain', () => {
   it('asks the agent to drain', async () => {
     let drains = 0;
@@ -118,18 +133,37 @@ describe('drain', () => {
 
   it('waits until the agent has gone, telling the phases', async () => {
     let drains = 0;
+    const states = [
+      lifeIn([], 'announce'),
+      // Two phases have come and gone between two looks.
+      lifeIn(['done', 'failed', 'skipped'], 'stop_app'),
+      lifeIn(['done', 'failed', 'skipped', 'cut'], 'finish'),
+    ];
     let looks = 0;
     const view = fakeView({
       drain: () => drains++,
-      life: () => (++looks < 4 ? fakeDrain('deregister') : fakeDrain('finish')),
+      life: () => states[Math.min(looks++, states.length - 1)] ?? lifeIn([], 'announce'),
     });
     await withAdmin(view, async (server) => {
       const deps = bench(server.address);
+      // The life is asked for before the drain as well.
+      looks = -1;
       const pending = drain(deps, { wait: true });
       await eventually('the last phase was seen', () => deps.text().includes('finish'));
       await server.close();
       await pending;
-      assert.equal(deps.text(), 'deregister …\nfinish …\nstopped\n');
+      assert.deepEqual(deps.text().split('\n'), [
+        'announce …',
+        'announce done (10ms)',
+        'deregister failed (20ms)',
+        'lame_duck skipped (30ms)',
+        'stop_app …',
+        'stop_app cut (40ms)',
+        'finish …',
+        'exit …',
+        'stopped',
+        '',
+      ]);
       assert.equal(drains, 1);
     });
   });

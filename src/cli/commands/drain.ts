@@ -11,7 +11,7 @@ import {
   type ClientDeps,
   type ClientOptions,
 } from '../client-command.ts';
-import { formatJson, printable } from '../output.ts';
+import { formatAge, formatJson, printable } from '../output.ts';
 
 export interface DrainOptions extends ClientOptions {
   readonly wait?: boolean;
@@ -27,7 +27,8 @@ export function registerDrain(program: Command): void {
     .action((options: DrainOptions) => drain(clientDeps(options), options));
 }
 
-const pollMs = 200;
+/** Most phases are short, and the agent is gone soon after the last one. */
+const pollMs = 50;
 /** Time beyond its own budget that an agent may take, and the budget when it does not say. */
 const graceMs = 10_000;
 const unknownBudgetMs = 60_000;
@@ -43,7 +44,9 @@ export async function drain(deps: ClientDeps, options: DrainOptions): Promise<vo
   const tell = options.json === true ? () => undefined : phaseTeller(deps);
   tell(life);
   const last = await untilGone(deps, { pid: before.agent.pid, life }, tell);
-  output.write(options.json === true ? formatJson({ life: last }) : 'stopped\n');
+  output.write(
+    options.json === true ? formatJson({ life: last }) : `${formatUnseen(last)}stopped\n`,
+  );
 }
 
 /** Polls until no agent answers, or another one does. The last state that was seen. */
@@ -69,13 +72,22 @@ async function untilGone(
   throw new RuntimeError(`the agent is still there after ${formatDurationMs(timeoutMs)}`);
 }
 
-/** Writes each phase once, when it has become the active one. */
+/** Writes how each phase ended, once; and that one has begun, when it lasts until it is looked at. */
 function phaseTeller({ output }: ClientDeps): (life: LifeStatus) => void {
-  let told: string | undefined;
+  const told = new Set<string>();
   return ({ drain: status }) => {
-    const active = status?.phases.find(({ state }) => state === 'active')?.phase;
-    if (active === undefined || active === told) return;
-    told = active;
-    output.write(`${printable(active)} …\n`);
+    const begun = status?.phases.filter(({ state }) => state !== 'waiting') ?? [];
+    for (const { phase, outcome, durationMs } of begun) {
+      const end = outcome === null ? '…' : `${outcome} (${formatAge(durationMs ?? 0)})`;
+      const line = `${printable(`${phase} ${end}`)}\n`;
+      if (!told.has(line)) output.write(line);
+      told.add(line);
+    }
   };
+}
+
+/** The phases that began after the last look: without their outcome, which only the agent's log has. */
+function formatUnseen({ drain: status }: LifeStatus): string {
+  const unseen = status?.phases.filter(({ state }) => state === 'waiting') ?? [];
+  return unseen.map(({ phase }) => `${printable(phase)} …\n`).join('');
 }
