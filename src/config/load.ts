@@ -1,8 +1,10 @@
 // Loading the configuration: flags, variables, file and defaults become one Config, and each value keeps its origin.
 import { join } from 'node:path';
 import { ConfigError } from '../core/errors.ts';
+import { redactUrl } from '../registry/url.ts';
 import type { Config } from './config.ts';
 import type { ReadFile } from './file.ts';
+import { givesLeaseTimes } from './registry-values.ts';
 import { resolveConfig } from './resolve.ts';
 import {
   flagOf,
@@ -66,6 +68,7 @@ export async function loadConfig(sources: ConfigSources): Promise<LoadedConfig> 
     where: (path) => describe(path, origins),
     isGiven: (path) => origins.has(path),
   });
+  warnings.push(...leaseWarnings(config, origins));
   return { config, origins, warnings };
 }
 
@@ -139,6 +142,15 @@ function defaults(sources: ConfigSources): SettingValues {
     values[key] = readSetting(key, repeat === undefined ? text : text.split(','), 'default');
   }
   return values as SettingValues;
+}
+
+/** Times that an agent has for all registries beat those in a URL: two ways to say it are probably one too many. */
+function leaseWarnings({ registries }: Config, origins: ReadonlyMap<string, Origin>): string[] {
+  const key = (['ttl', 'heartbeat'] as const).find((one) => origins.has(one));
+  if (key === undefined) return [];
+  return registries
+    .filter(givesLeaseTimes)
+    .map(({ url }) => `${describe(key, origins)}: beats the times in ${redactUrl(url)}`);
 }
 
 /** XDG Base Directory Specification: relative paths are ignored. */

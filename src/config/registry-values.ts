@@ -40,3 +40,8 @@ export function writeRegistryUrl({ url, registers, discovers }: RegistryConfig):
   if (uses.length === 0) return url;
   return `${url}${url.includes('?') ? '&' : '?'}${uses.join('&')}`;
 }
+
+/** The URL has a lease time or a heartbeat of its own. ZooKeeper's lease time is its session. */
+export function givesLeaseTimes({ url }: RegistryConfig): boolean {
+  return /[?&](?:ttl|session|heartbeat)=/.test(url);
+}

@@ -3,6 +3,7 @@ import { resolve } from 'node:path';
 import { formatAddress } from '../core/address.ts';
 import { formatDurationMs } from '../core/durations.ts';
 import { ConfigError } from '../core/errors.ts';
+import { requireSecondTry } from '../registry/lease-times.ts';
 import { redactUrl } from '../registry/url.ts';
 import { defaultPolicy, type UpstreamPolicy } from '../upstream/policy.ts';
 import type { Config, DrainConfig, LeaseConfig, UpstreamListenerConfig } from './config.ts';
@@ -64,12 +65,9 @@ function resolveRegistries({
 function resolveLease({ values, where, isGiven }: ReadValues): LeaseConfig {
   const { ttl } = values;
   const heartbeat = values.heartbeat ?? (ttl === undefined ? undefined : Math.round(ttl / 3));
-  if (ttl !== undefined && heartbeat !== undefined && heartbeat >= ttl) {
+  if (ttl !== undefined && heartbeat !== undefined) {
     const place = where(isGiven('heartbeat') ? 'heartbeat' : 'ttl');
-    const third = formatDurationMs(ttl / 3);
-    throw new ConfigError(
-      `${place}: ${formatDurationMs(heartbeat)} is not shorter than the ttl of ${formatDurationMs(ttl)}; a third of it, ${third}, is usual`,
-    );
+    requireSecondTry({ ttlMs: ttl, heartbeatMs: heartbeat }, place);
   }
   return {
     ...(ttl !== undefined && { ttlMs: ttl }),

@@ -224,7 +224,7 @@ const settings = {
     schema: duration(10),
     group: 'Registry',
     argument: 'TIME',
-    help: 'time between heartbeats; shorter than the ttl',
+    help: 'time between heartbeats; at most half of the ttl',
     defaultText: 'a third of the ttl',
   },
   stateDir: {

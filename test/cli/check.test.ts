@@ -37,6 +37,14 @@ describe('outrigger check', { concurrency: 2 }, () => {
     assert.match(document.warnings.join(), /OUTRIGGER_ZONES/);
   });
 
+  it("refuses a heartbeat that the registry's own ttl is too short for", async (t) => {
+    const args = ['check', '-n', 'a', '-p', '80', '--heartbeat', '4s', '-r'];
+    const { stderr, code } = await outrigger(t, [...args, 'redis://h?ttl=6s']);
+    assert.equal(code, 2);
+    assert.match(stderr, /at most half of ttl, but is 4s of 6s\n$/);
+    assert.equal((await outrigger(t, [...args, 'redis://h?ttl=9s'])).code, 0);
+  });
+
   it('refuses a registry parameter that no driver knows', async (t) => {
     const { stderr, code } = await outrigger(t, ['check', '-r', 'redis://h?nope=1']);
     assert.equal(code, 2);

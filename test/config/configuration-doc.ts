@@ -51,7 +51,8 @@ const groups: readonly (readonly [SettingGroup, string, string])[] = [
   [
     'Registry',
     'Registry',
-    'A URL with a password is better given as a variable: flags are visible to everybody on the host.',
+    `A URL with a password is better given as a variable: flags are visible to everybody on the host. \`--ttl\` and \`--heartbeat\` hold for
+all registries and beat the \`ttl\` and \`heartbeat\` of a URL; the agent warns when both are given.`,
   ],
   [
     'Proxy',

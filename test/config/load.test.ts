@@ -213,8 +213,21 @@ upstreams:
   it('derives the heartbeat from the ttl', async () => {
     const { config } = await load({ flags: { ttl: '10s' } });
     assert.deepEqual(config.lease, { ttlMs: 10_000, heartbeatMs: 3333 });
-    const other = await load({ flags: { ttl: '10s', heartbeat: '9s' } });
-    assert.equal(other.config.lease.heartbeatMs, 9000);
+    const other = await load({ flags: { ttl: '10s', heartbeat: '5s' } });
+    assert.equal(other.config.lease.heartbeatMs, 5000);
+  });
+
+  it('warns when a registry URL has times as well, which are beaten', async () => {
+    const warningsOf = async (flags: ConfigSources['flags']) => (await load({ flags })).warnings;
+    const registry = 'redis://:geheim@h?ttl=10s';
+    assert.deepEqual(await warningsOf({ ttl: '20s', registry }), [
+      '--ttl: beats the times in redis://:***@h?ttl=10s',
+    ]);
+    assert.deepEqual(await warningsOf({ heartbeat: '1s', registry: 'file:?heartbeat=2s' }), [
+      '--heartbeat: beats the times in file:?heartbeat=2s',
+    ]);
+    assert.deepEqual(await warningsOf({ registry }), []);
+    assert.deepEqual(await warningsOf({ ttl: '20s', registry: 'redis://h?db=1' }), []);
   });
 
   it('knows where to keep its state', async () => {

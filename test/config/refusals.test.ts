@@ -34,8 +34,8 @@ describe('a refused flag or variable', () => {
     [{ ttl: '50ms' }, '--ttl: "50ms" is too short; at least 100ms is allowed'],
     [{ drainTimeout: '25h' }, '--drain-timeout: "25h" is too long; at most 24h is allowed'],
     [
-      { ttl: '3s', heartbeat: '3s' },
-      '--heartbeat: 3s is not shorter than the ttl of 3s; a third of it, 1s, is usual',
+      { ttl: '10s', heartbeat: '9s' },
+      '--heartbeat: heartbeat must be at most half of ttl, but is 9s of 10s',
     ],
     [{ drainDelay: '25s' }, '--drain-delay: 25s is not shorter than the drain timeout of 25s'],
     [{ weight: '-1' }, '--weight: "-1" is no weight; allowed is a whole number from 0 to 1000'],

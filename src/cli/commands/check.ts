@@ -1,6 +1,8 @@
 // `outrigger check`: validates the configuration and prints it resolved, each value with its origin.
 import type { Command } from 'commander';
+import { leaseTiming } from '../../agent/lease-timing.ts';
 import { joinCommandLine } from '../../config/command-line.ts';
+import type { Config, RegistryConfig } from '../../config/config.ts';
 import { describeConfig, formatDescribed, nestDescribed } from '../../config/describe.ts';
 import { loadConfig, type ConfigSources, type LoadedConfig } from '../../config/load.ts';
 import { redactText } from '../../config/redact.ts';
@@ -41,7 +43,7 @@ export function registerCheck(program: Command, appCommand: readonly string[]): 
 
 async function check(sources: ConfigSources, { json }: CheckOptions): Promise<void> {
   const loaded = await loadConfig(sources);
-  for (const { url } of loaded.config.registries) await checkRegistryUrl(url);
+  for (const registry of loaded.config.registries) await checkRegistry(registry, loaded.config);
   for (const { probes, port } of loaded.config.services) {
     for (const probe of probes) createProbe(probe, { port });
   }
@@ -49,11 +51,15 @@ async function check(sources: ConfigSources, { json }: CheckOptions): Promise<vo
 }
 
 /** Each driver knows its own parameters; opening one connects to nothing. */
-async function checkRegistryUrl(url: string): Promise<void> {
+async function checkRegistry(
+  { url, registers }: RegistryConfig,
+  { services, lease }: Config,
+): Promise<void> {
   const { openDriver } = await import('../../registry/open.ts');
   const deps = { clock: systemClock, random: systemRandom, logger: silentLogger };
   const driver = await openDriver(url, deps);
   await driver.close();
+  if (registers && services.length > 0) leaseTiming(lease, driver.capabilities);
 }
 
 function toDocument(loaded: LoadedConfig): CheckDocument {

@@ -4,6 +4,7 @@ import { tmpdir, userInfo } from 'node:os';
 import { dirname, join } from 'node:path';
 import { fileURLToPath, pathToFileURL } from 'node:url';
 import { ConfigError } from '../../../core/errors.ts';
+import { requireSecondTry } from '../../lease-times.ts';
 import { parseParameters, parseUrl } from '../../url.ts';
 
 export interface FileSettings {
@@ -41,13 +42,15 @@ export function parseFileUrl(text: string): FileSettings {
   }
   const directory = guarded.at(-1) ?? '';
   const ttlMs = ttl ?? (heartbeat === undefined ? defaultTtlMs : heartbeat * 3);
+  const heartbeatMs = heartbeat ?? ttlMs / 3;
+  requireSecondTry({ ttlMs, heartbeatMs }, `registry ${text}`);
   return {
     url: pathToFileURL(directory).href,
     directory,
     guarded,
     shared,
     ttlMs,
-    heartbeatMs: heartbeat ?? ttlMs / 3,
+    heartbeatMs,
     ...(poll !== undefined && { pollMs: Math.max(poll, pollMsMin) }),
   };
 }

@@ -42,6 +42,7 @@ describe('parseFileUrl', () => {
       ['file:?shared=1', /needs a directory of its own/],
       ['file:///dir?tll=3s', /did you mean "ttl"/],
       ['file:///dir?ttl=0', /"ttl" must not be 0/],
+      ['file:///dir?ttl=10s&heartbeat=9s', /at most half of ttl, but is 9s of 10s/],
       ['file:///dir?poll=soon', /must be a duration/],
     ];
     for (const [url, message] of refusals) {
