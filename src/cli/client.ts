@@ -40,9 +40,12 @@ export class AdminClient {
     this.url = `http://${formatAddress(address)}`;
   }
 
-  /** The document at the path. Rejects with a RuntimeError when there is no agent, or with its own reason. */
-  async get(path: string): Promise<unknown> {
-    return this.#documentOf(await this.ask('GET', path));
+  /**
+   * The document at the path, also when its status is the one that `notOk` gives. Rejects with a RuntimeError when there is
+   * no agent, or with its own reason.
+   */
+  async get(path: string, notOk?: number): Promise<unknown> {
+    return this.#documentOf(await this.ask('GET', path), notOk);
   }
 
   async post(path: string): Promise<unknown> {
@@ -75,9 +78,9 @@ export class AdminClient {
     );
   }
 
-  #documentOf(answer: Answer): unknown {
+  #documentOf(answer: Answer, notOk?: number): unknown {
     if (answer.kind === 'absent') throw this.absence();
-    if (answer.status < 400) return answer.document;
+    if (answer.status < 400 || answer.status === notOk) return answer.document;
     throw new RuntimeError(failureMessage(answer.document));
   }
 

@@ -6,6 +6,7 @@ import { services } from '../../src/cli/commands/services.ts';
 import { status } from '../../src/cli/commands/status.ts';
 import { ConfigError, RegistryError } from '../../src/core/errors.ts';
 import type { Driver } from '../../src/registry/driver.ts';
+import { withAdmin } from '../support/admin.ts';
 import { bench, nobody, run } from '../support/client-deps.ts';
 import {
   fakeDrain,
@@ -225,6 +226,25 @@ describe('status', () => {
     assert.match(text, /down for 1d 1h, discovers only: no such directory$/m);
     assert.match(text, /^draining \(admin\) for 1s of 25s$/m);
     assert.match(text, /^lame_duck +active +1s$/m);
+  });
+
+  it('fails with the reasons when it is asked whether the agent is ready and it is not', async () => {
+    assert.equal(await run(fakeView(), (deps) => status(deps, { ready: true })), 'ready\n');
+    const reasons = ['orders is not healthy', 'the agent is draining\u001b[2J'];
+    const view = fakeView({ ready: () => ({ ready: false, reasons }) });
+    await withAdmin(view, async ({ address }) => {
+      const failure = {
+        name: 'RuntimeError',
+        message: 'not ready: orders is not healthy; the agent is draining?[2J',
+      };
+      const deps = bench(address);
+      await assert.rejects(status(deps, { ready: true }), failure);
+      assert.equal(deps.text(), '');
+      await assert.rejects(status(deps, { ready: true, json: true }), failure);
+      assert.deepEqual(JSON.parse(deps.text()), { ready: false, reasons });
+    });
+    const none = status(bench(nobody), { ready: true });
+    await assert.rejects(none, { name: 'RuntimeError', message: /^no agent answers at / });
   });
 
   it('says how many workers serve, where there are any', async () => {

@@ -25,6 +25,7 @@ const commands = [
   ['explain', 'payments', '--path', '/x', '--tag', 'v2'],
   ['wait', 'payments', 'orders', '--timeout', '0'],
   ['status', '--json'],
+  ['status', '--ready'],
   ['drain', '--wait'],
 ];
 

@@ -5,9 +5,11 @@ import type {
   DrainStatus,
   LeaseStatus,
   LocalServiceStatus,
+  Readiness,
   RegistryStatus,
   WorkersStatus,
 } from '../../admin/view.ts';
+import { RuntimeError } from '../../core/errors.ts';
 import {
   adminOption,
   clientDeps,
@@ -26,21 +28,40 @@ import {
   type Tone,
 } from '../output.ts';
 
+export interface StatusOptions extends ClientOptions {
+  readonly ready?: boolean;
+}
+
 export function registerStatus(program: Command): void {
   program
     .command('status')
     .description('show the state of the running agent')
+    .option('--ready', 'say only whether it is ready; when not, why, with exit code 1')
     .addOption(adminOption())
     .addOption(jsonOption())
-    .action((options: ClientOptions) => status(clientDeps(options), options));
+    .action((options: StatusOptions) => status(clientDeps(options), options));
 }
 
-export async function status(
-  { client, output }: ClientDeps,
-  options: ClientOptions,
-): Promise<void> {
+export async function status(deps: ClientDeps, options: StatusOptions): Promise<void> {
+  if (options.ready === true) return sayWhetherReady(deps, options);
+  const { client, output } = deps;
   const document = (await client.get('/v1/status')) as StatusDocument;
   output.write(options.json === true ? formatJson(document) : formatStatus(output, document));
+}
+
+/** Rejects with a RuntimeError that has the reasons when the agent is not ready. */
+async function sayWhetherReady(
+  { client, output }: ClientDeps,
+  options: StatusOptions,
+): Promise<void> {
+  const readiness = (await client.get('/readyz', 503)) as Readiness;
+  if (options.json === true) output.write(formatJson(readiness));
+  else if (readiness.ready) output.write('ready\n');
+  if (!readiness.ready) throw new RuntimeError(notReady(readiness));
+}
+
+function notReady({ reasons }: Readiness): string {
+  return printable(`not ready: ${reasons.join('; ')}`);
 }
 
 function formatStatus(output: Output, document: StatusDocument): string {
@@ -55,7 +76,7 @@ function formatAgent(output: Output, document: StatusDocument): string {
   const { agent, life, readiness, registries, workers } = document;
   const ready = readiness.ready
     ? paint(output, 'ready', 'good')
-    : paint(output, printable(`not ready: ${readiness.reasons.join('; ')}`), 'bad');
+    : paint(output, notReady(readiness), 'bad');
   const name = paint(output, printable(agent.name ?? 'proxy only'), 'bold');
   const process = `pid ${agent.pid}, up ${formatAge(agent.uptimeMs)}`;
   return [
