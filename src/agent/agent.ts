@@ -2,7 +2,7 @@
 import type { AdminServer } from '../admin/server.ts';
 import { formatAddress } from '../core/address.ts';
 import type { Clock } from '../core/clock.ts';
-import { ConfigError, messageOf } from '../core/errors.ts';
+import { messageOf } from '../core/errors.ts';
 import type { DnsServer } from '../dns/server.ts';
 import type { Logger } from '../core/logger.ts';
 import type { Registries } from '../registry/registries.ts';
@@ -12,7 +12,7 @@ import type { AgentSteps, RunnableProxy } from './drain-steps.ts';
 import type { Drain, DrainCause } from './drain.ts';
 import type { LocalService } from './local-service.ts';
 import { warnIfTaken } from './reachability.ts';
-import type { Supervisor } from './supervisor.ts';
+import { AppStartError, type Supervisor } from './supervisor.ts';
 import { untilAvailable } from './until-available.ts';
 
 export interface AgentDeps {
@@ -91,7 +91,7 @@ export class Agent {
     } catch (error) {
       if (steps.announced.aborted) return;
       logger.error({ cause: messageOf(error) }, 'the app cannot be started');
-      this.#exitCode = error instanceof ConfigError ? 2 : 1;
+      this.#exitCode = error instanceof AppStartError ? error.exitCode : 1;
       await this.drain('failure');
       return;
     }

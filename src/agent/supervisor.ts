@@ -3,7 +3,7 @@ import { spawn, type ChildProcess } from 'node:child_process';
 import { constants } from 'node:os';
 import type { Clock } from '../core/clock.ts';
 import type { Component } from '../core/component.ts';
-import { ConfigError, messageOf, RuntimeError, systemCodeOf } from '../core/errors.ts';
+import { messageOf, RuntimeError, systemCodeOf } from '../core/errors.ts';
 import type { Logger } from '../core/logger.ts';
 import { groupIsAlive, signalGroup } from './process-group.ts';
 
@@ -25,6 +25,17 @@ export interface SupervisorOptions {
 export interface AppExit {
   /** The app's own exit code, or 128 + n when signal n ended it, as shells have it. */
   readonly code: number;
+}
+
+/** The app's command cannot be started. */
+export class AppStartError extends RuntimeError {
+  /** As shells have it: 127 for a command that is not found, 126 for one that may not be executed, else 1. */
+  readonly exitCode: number;
+
+  constructor(message: string, exitCode: number, options: ErrorOptions) {
+    super(message, options);
+    this.exitCode = exitCode;
+  }
 }
 
 /**
@@ -75,7 +86,7 @@ export class Supervisor implements Component {
     });
   }
 
-  /** Rejects with a ConfigError when the command cannot be found or run. */
+  /** Rejects with an AppStartError when the command cannot be found or run. */
   start(): Promise<void> {
     this.#starting ??= this.#spawn();
     return this.#starting;
@@ -193,13 +204,17 @@ function codeOfSignal(signal: NodeJS.Signals | null): number {
   return 128 + (signal === null ? 0 : constants.signals[signal]);
 }
 
-function startError(program: string, error: unknown): Error {
-  switch (systemCodeOf(error)) {
-    case 'ENOENT':
-      return new ConfigError(`command not found: ${program}`, { cause: error });
-    case 'EACCES':
-      return new ConfigError(`command is not executable: ${program}`, { cause: error });
-    default:
-      return new RuntimeError(`cannot start ${program}: ${messageOf(error)}`, { cause: error });
-  }
+/** Bash's rule: what the system has in place of a program is not found, or may not be executed. */
+const refusals: Readonly<Record<string, readonly [exitCode: number, why: string]>> = {
+  ENOENT: [127, 'command not found'],
+  EACCES: [126, 'command is not executable'],
+  ENOEXEC: [126, 'command is not executable'],
+  ENOTDIR: [126, 'command is not executable'],
+};
+
+function startError(program: string, error: unknown): AppStartError {
+  const [exitCode, why] = refusals[systemCodeOf(error) ?? ''] ?? [1, undefined];
+  const message =
+    why === undefined ? `cannot start ${program}: ${messageOf(error)}` : `${why}: ${program}`;
+  return new AppStartError(message, exitCode, { cause: error });
 }

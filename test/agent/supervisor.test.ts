@@ -7,7 +7,7 @@ import { text } from 'node:stream/consumers';
 import { describe, it, type TestContext } from 'node:test';
 import { Supervisor, type SupervisorOptions } from '../../src/agent/supervisor.ts';
 import { systemClock } from '../../src/core/clock.ts';
-import { ConfigError, RuntimeError } from '../../src/core/errors.ts';
+import { RuntimeError } from '../../src/core/errors.ts';
 import { silentLogger } from '../../src/core/logger.ts';
 import {
   isRunning,
@@ -106,19 +106,20 @@ describe('Supervisor', () => {
 
   it('refuses a command that cannot be found or run', async (t) => {
     const missing = supervise(t, ['no-such-program-here']);
-    await assert.rejects(missing.start(), (error) => {
-      assert.ok(error instanceof ConfigError);
-      assert.equal(error.message, 'command not found: no-such-program-here');
-      return true;
+    await assert.rejects(missing.start(), {
+      name: 'AppStartError',
+      message: 'command not found: no-such-program-here',
+      exitCode: 127,
     });
     await missing.stop(longGraceMs);
     const file = join(await temporaryDirectory(t), 'plain.txt');
     await writeFile(file, 'x', { mode: 0o600 });
-    await assert.rejects(supervise(t, [file]).start(), {
-      name: 'ConfigError',
-      message: `command is not executable: ${file}`,
-    });
-    await assert.rejects(supervise(t, ['tr\0ue']).start(), RuntimeError);
+    for (const command of [file, `${file}/x`]) {
+      const message = `command is not executable: ${command}`;
+      const refusal = { name: 'AppStartError', message, exitCode: 126 };
+      await assert.rejects(supervise(t, [command]).start(), refusal);
+    }
+    await assert.rejects(supervise(t, ['tr\0ue']).start(), { name: 'AppStartError', exitCode: 1 });
   });
 
   it('passes signals on to the whole group', async (t) => {

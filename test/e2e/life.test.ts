@@ -35,13 +35,18 @@ describe('the life of an agent', () => {
     assert.ok(agent.output().includes(expected), agent.output());
   });
 
-  it('says in one line that a command cannot be found, and ends with 2', async (t) => {
+  it('says in one line that a command cannot be found or executed, with the code of shells', async (t) => {
     const fleet = new Fleet(t);
-    const command = ['no-such-command-here'];
-    const agent = await fleet.start({ registry: fleet.fileRegistry, command });
-    assert.equal(await agent.exited, 2);
-    assert.match(agent.output(), /command not found: no-such-command-here/);
-    assert.doesNotMatch(agent.output(), /^\s+at /m);
+    const cases = [
+      ['no-such-command-here', 127, /command not found: no-such-command-here/],
+      [fleet.directory, 126, /command is not executable: /],
+    ] as const;
+    for (const [command, code, line] of cases) {
+      const agent = await fleet.start({ registry: fleet.fileRegistry, command: [command] });
+      assert.equal(await agent.exited, code);
+      assert.match(agent.output(), line);
+      assert.doesNotMatch(agent.output(), /^\s+at /m);
+    }
   });
 
   it('drains the same way for SIGTERM, SIGINT and the drain command', async (t) => {
