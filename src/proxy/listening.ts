@@ -19,8 +19,11 @@ export async function listenOn(server: Server, place: ListenPlace, origin: strin
   }
 }
 
+/** How the explanation of a taken address begins. */
+export const takenAddress = 'another process listens there';
+
 const explanations: Readonly<Record<string, string>> = {
-  EADDRINUSE: 'another process listens there; stop it or choose another (port 0 is any free one)',
+  EADDRINUSE: `${takenAddress}; stop it or choose another (port 0 is any free one)`,
   EADDRNOTAVAIL: 'this machine has no such address',
   EACCES: 'no permission to listen there',
   ENOENT: 'the directory does not exist',

@@ -182,6 +182,21 @@ describe('the life of an agent', () => {
     }
   });
 
+  it('names the agent that has its address already', async (t) => {
+    const fleet = new Fleet(t);
+    const registry = fleet.fileRegistry;
+    const first = await fleet.start({ service: 'payments', registry });
+    const { pid } = first.process;
+    const [admin, listen] = [`127.0.0.1:${first.adminPort}`, `127.0.0.1:${first.proxyPort}`];
+    const why = `an agent \\(pid ${pid}, payments\\) runs there; give this one --listen and --admin of its own`;
+    const second = await fleet.startFailing({ registry, flags: ['--admin', admin] });
+    assert.equal(second.code, 2, second.output);
+    assert.match(second.output, new RegExp(`^outrigger: --admin ${admin}: ${why}\\n$`));
+    // The agent of another address is not the one that listens there.
+    const third = await fleet.startFailing({ registry, flags: ['--listen', listen] });
+    assert.match(third.output, /: another process listens there/);
+  });
+
   it('never lets a request reach the admin API through the proxy', async (t) => {
     const fleet = new Fleet(t);
     const registry = fleet.fileRegistry;

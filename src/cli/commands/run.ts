@@ -23,7 +23,12 @@ async function run(sources: ConfigSources): Promise<void> {
   const logger = createLogger(config.log, color);
   for (const warning of warnings) logger.warn({ warning }, 'check the configuration');
   const agent = await buildAgent(config, { logger, environment: process.env, workerProgram });
-  await runToEnd(agent, logger, { terminal: sources.terminal });
+  try {
+    await runToEnd(agent, logger, { terminal: sources.terminal });
+  } catch (error) {
+    const { explainFailedStart } = await import('../taken-address.ts');
+    throw await explainFailedStart(error, config);
+  }
 }
 
 const examples = `
