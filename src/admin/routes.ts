@@ -38,7 +38,7 @@ const endpoints: readonly AdminEndpoint[] = [
   {
     method: 'GET',
     path: '/v1/explain/:name',
-    says: 'who would be called; ?path= ?tag=',
+    says: 'who would be called; ?tag=',
     answer: explain,
   },
   {
@@ -124,7 +124,7 @@ async function service({ view, service: name, signal }: Ask): Promise<Reply> {
 }
 
 async function explain({ view, service: name, query, signal }: Ask): Promise<Reply> {
-  const call = { path: queryText(query, 'path'), tag: queryText(query, 'tag') };
+  const call = { tag: queryText(query, 'tag') };
   const explanation = await orFailure(view.explain(name, call, signal));
   if (explanation.failure !== null) throw registryRefusal(explanation.failure);
   if (explanation.value === undefined) throw await unknownService(name, view, signal);

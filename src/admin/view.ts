@@ -246,7 +246,6 @@ export interface RegistryReading {
 }
 
 export interface ExplainedCall {
-  readonly path: string | null;
   readonly tag: string | null;
 }
 
@@ -256,7 +255,7 @@ export interface Explanation extends ExplainedCall {
   readonly snapshot: SnapshotStatus;
   /** Id of the instance that would be called; null when the call would fail. */
   readonly chosen: string | null;
-  /** Why the call would fail; null when it would not. */
+  /** The reason code that the caller would get, after having waited for an instance if it would; null when one would be tried. */
   readonly reason: Reason | null;
   /** The decision as one sentence. */
   readonly summary: string;

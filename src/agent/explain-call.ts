@@ -5,28 +5,26 @@ import type { Upstream } from '../upstream/upstream.ts';
 
 export function explainCall(
   upstream: Upstream,
-  { path, tag }: ExplainedCall,
+  { tag }: ExplainedCall,
   nowMs: number,
 ): Omit<Explanation, 'snapshot'> {
-  const { service, policy, counters } = upstream;
+  const { service, policy, counters, lack } = upstream;
   const verdicts = explainChoice(upstream, tag ?? undefined, nowMs);
   const chosen = verdicts.find(({ verdict }) => verdict === 'chosen');
-  const isFull = counters.inFlight >= policy.inFlightMax;
   const common = {
     service,
-    path,
     tag,
     balance: policy.balance,
     instances: verdicts.map(({ instance, ...verdict }) => ({ id: instance, ...verdict })),
   };
-  if (isFull) {
+  if (upstream.isFull) {
     const summary = `refused: ${counters.inFlight} requests are in flight`;
     return { ...common, chosen: null, reason: 'overloaded', summary };
   }
   if (chosen === undefined) {
-    const lack = tag === null ? 'no instance' : `no instance with the tag '${tag}'`;
-    const summary = `${lack}: a call would wait ${policy.waitTimeoutMs} ms for one`;
-    return { ...common, chosen: null, reason: 'no_instances', summary };
+    const missing = tag === null ? 'no instance' : `no instance with the tag '${tag}'`;
+    const summary = `${missing}: a call would wait ${policy.waitTimeoutMs} ms for one`;
+    return { ...common, chosen: null, reason: lack, summary };
   }
   const inRotation = verdicts.filter(({ verdict }) => verdict !== 'excluded').length;
   const summary = `${chosen.address}: ${chosen.because} (${inRotation} in rotation)`;

@@ -217,8 +217,8 @@ export class Exchange {
   }
 
   #admit(): boolean {
-    const { counters, policy } = this.upstream;
-    if (counters.inFlight >= policy.inFlightMax) return false;
+    const { counters, isFull } = this.upstream;
+    if (isFull) return false;
     counters.inFlight++;
     this.#admitted = true;
     this.upstream.budget.deposit(this.#clock.nowMs());
@@ -249,10 +249,10 @@ export class Exchange {
   }
 
   #wait(nowMs: number): Wait | Failure {
-    const { policy, snapshot, known } = this.upstream;
+    const { policy, lack } = this.upstream;
     const untilMs = Math.min(this.#startedAtMs + policy.waitTimeoutMs, this.#deadlineAtMs);
     if (nowMs < untilMs) return { kind: 'wait', untilMs };
-    return this.#fail(snapshot.state === 'live' && !known ? 'no_such_service' : 'no_instances');
+    return this.#fail(lack);
   }
 
   /** The rules of a retry; the budget is asked last, for it pays when it says yes. */

@@ -5,6 +5,7 @@ import { Candidates } from '../balancing/candidates.ts';
 import type { Clock, Timer } from '../core/clock.ts';
 import type { Logger } from '../core/logger.ts';
 import type { Random } from '../core/random.ts';
+import type { Reason } from '../core/reasons.ts';
 import type { Snapshot } from '../core/snapshot.ts';
 import { Ejection } from '../resilience/ejection.ts';
 import { RetryBudget } from '../resilience/retry-budget.ts';
@@ -70,6 +71,16 @@ export class Upstream {
   /** The registry has named at least one instance of it at some time. */
   get known(): boolean {
     return this.#known;
+  }
+
+  /** A further call is refused with `overloaded`. */
+  get isFull(): boolean {
+    return this.counters.inFlight >= this.policy.inFlightMax;
+  }
+
+  /** Why a call fails that has waited in vain for an instance. */
+  get lack(): Extract<Reason, 'no_such_service' | 'no_instances'> {
+    return this.snapshot.state === 'live' && !this.#known ? 'no_such_service' : 'no_instances';
   }
 
   /** Takes over a new snapshot: what stayed keeps its state, what left is retired. */

@@ -3,9 +3,10 @@ import { describe, it } from 'node:test';
 import { explainCall } from '../../src/agent/explain-call.ts';
 import { showSnapshot, showUpstream } from '../../src/agent/show-upstream.ts';
 import { unknownSnapshot } from '../../src/core/snapshot.ts';
+import { Exchange } from '../../src/proxy/exchange.ts';
 import { instance, UpstreamFixture } from '../support/upstream-fixture.ts';
 
-const anyCall = { path: null, tag: null };
+const anyCall = { tag: null };
 
 describe('explainCall', () => {
   it('names the instance that a call would go to', () => {
@@ -20,7 +21,7 @@ describe('explainCall', () => {
 
   it('says why a call would fail', () => {
     const { upstream, clock } = new UpstreamFixture([instance('a1')]);
-    const tagged = explainCall(upstream, { path: '/x', tag: 'v2' }, clock.nowMs());
+    const tagged = explainCall(upstream, { tag: 'v2' }, clock.nowMs());
     assert.deepEqual([tagged.chosen, tagged.reason], [null, 'no_instances']);
     assert.equal(
       tagged.summary,
@@ -29,6 +30,35 @@ describe('explainCall', () => {
     upstream.counters.inFlight = upstream.policy.inFlightMax;
     const full = explainCall(upstream, anyCall, clock.nowMs());
     assert.deepEqual([full.chosen, full.reason], [null, 'overloaded']);
+  });
+});
+
+describe('the reason that is explained', () => {
+  const facts = { method: 'GET', idempotencyKey: false, deadlineAtMs: Infinity };
+  const scenes: readonly (readonly [string, (fixture: UpstreamFixture) => void])[] = [
+    ['no_such_service', (fixture) => fixture.set([])],
+    ['no_instances', (fixture) => fixture.set([], 'stale')],
+    ['no_instances', (fixture) => fixture.set([instance('a1', { weight: 0 })])],
+    ['overloaded', ({ upstream }) => (upstream.counters.inFlight = upstream.policy.inFlightMax)],
+  ];
+  for (const [reason, prepare] of scenes) {
+    it(`is that of a call: ${reason}`, () => {
+      const fixture = new UpstreamFixture([], { waitTimeoutMs: 0 });
+      prepare(fixture);
+      const { upstream, clock } = fixture;
+      assert.equal(explainCall(upstream, anyCall, clock.nowMs()).reason, reason);
+      const end = new Exchange(upstream, facts, clock).next();
+      assert.equal(end.kind === 'failure' && end.reason, reason);
+    });
+  }
+
+  it('is none while an ejected instance would be tried for want of a better one', () => {
+    const fixture = new UpstreamFixture([instance('a1'), instance('a2')]);
+    const { upstream, clock } = fixture;
+    upstream.unreachable(fixture.endpoint('a1'), 'ECONNREFUSED');
+    fixture.set([instance('a1')]);
+    const { chosen, reason } = explainCall(upstream, anyCall, clock.nowMs());
+    assert.deepEqual([chosen, reason], ['a1', null]);
   });
 });
 

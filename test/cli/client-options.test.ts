@@ -22,7 +22,7 @@ function program(): Command {
 const commands = [
   ['services'],
   ['instances', 'payments'],
-  ['explain', 'payments', '--path', '/x', '--tag', 'v2'],
+  ['explain', 'payments', '--tag', 'v2'],
   ['wait', 'payments', 'orders', '--timeout', '0'],
   ['status', '--json'],
   ['status', '--ready'],

@@ -167,7 +167,6 @@ export function fakeDrain(active: string): LifeStatus {
 export function fakeExplanation(): Explanation {
   return {
     service: 'payments',
-    path: null,
     tag: null,
     balance: 'p2c',
     snapshot: { state: 'live', ageMs: 1500, instances: 2, held: 0, malformed: 0 },

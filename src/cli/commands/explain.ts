@@ -12,7 +12,6 @@ import {
 import { formatAge, formatJson, formatTable, paint, printable, type Output } from '../output.ts';
 
 export interface ExplainOptions extends ClientOptions {
-  readonly path?: string;
   readonly tag?: string;
 }
 
@@ -21,7 +20,6 @@ export function registerExplain(program: Command): void {
     .command('explain')
     .argument('<service>')
     .description('say which instance would be called, and why each other one would not')
-    .option('--path <path>', 'path of the call')
     .option('--tag <tag>', 'call only instances with this tag')
     .addOption(adminOption())
     .addOption(jsonOption())
@@ -36,10 +34,7 @@ export async function explain(
   options: ExplainOptions,
 ): Promise<void> {
   const name = requireServiceName(service);
-  const query = new URLSearchParams();
-  if (options.path !== undefined) query.set('path', options.path);
-  if (options.tag !== undefined) query.set('tag', options.tag);
-  const suffix = query.size === 0 ? '' : `?${query.toString()}`;
+  const suffix = options.tag === undefined ? '' : `?tag=${encodeURIComponent(options.tag)}`;
   const explanation = (await client.get(`/v1/explain/${name}${suffix}`)) as Explanation;
   output.write(
     options.json === true ? formatJson(explanation) : formatExplanation(output, explanation),
