@@ -127,10 +127,10 @@ export class Exchange {
     return this.attempts.length > 0 ? this.#fail(this.#lastReason) : this.#wait(nowMs);
   }
 
-  /** How long the current attempt may take from now until the reply's head; Infinity when there is no limit. */
-  responseTimeoutMs(): number {
+  /** How long the current attempt may take from that time until the reply's head; Infinity when there is no limit. */
+  responseTimeoutMs(fromMs = this.#clock.nowMs()): number {
     const { responseTimeoutMs } = this.upstream.policy;
-    const remainingMs = Math.max(0, this.#deadlineAtMs - this.#clock.nowMs());
+    const remainingMs = Math.max(0, this.#deadlineAtMs - fromMs);
     return Math.min(remainingMs, responseTimeoutMs > 0 ? responseTimeoutMs : Infinity);
   }
 

@@ -2,6 +2,7 @@ import assert from 'node:assert/strict';
 import type { Socket } from 'node:net';
 import { describe, it } from 'node:test';
 import { eventually } from '../support/eventually.ts';
+import { FakeClock } from '../support/fake-clock.ts';
 import {
   byteOrigin,
   closedPort,
@@ -163,6 +164,22 @@ describe('answers of the agent itself', () => {
     await eventually('every connection was closed', () =>
       origin.sockets.every(({ readableEnded, destroyed }) => readableEnded || destroyed),
     );
+  });
+
+  it('come at the deadline of a request, and not before', async (test) => {
+    const origin = await byteOrigin(test, () => undefined);
+    const policy = { timeoutMs: 10_000, retries: 0 };
+    const clock = new FakeClock();
+    const { port } = await startProxy(test, { payments: [origin.port] }, { policy, clock });
+    const early = new RawClient(test, port).send(get('/early', [host]));
+    await eventually('it has arrived', () => origin.received[0]?.endsWith('\r\n\r\n'));
+    await clock.advance(6000);
+    origin.sockets[0]?.write(ok);
+    assert.match(await early.end(), /200 OK/);
+    const late = new RawClient(test, port).send(get('/late', [host]));
+    await eventually('it has arrived', () => /late[^]*\r\n\r\n$/.test(origin.received.join('')));
+    await clock.advance(10_100);
+    assert.match(await late.end(), /^HTTP\/1.1 504 [^]*"deadline_exceeded"/);
   });
 
   it('do not blame an instance for a client that sends its body slowly', async (test) => {

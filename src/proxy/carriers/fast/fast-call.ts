@@ -129,9 +129,8 @@ export class FastCall implements Pursuer, ReplyEvents {
       stage.connection.destroy();
       return;
     }
-    const timeoutMs = this.#exchange.responseTimeoutMs();
-    const isLate = timeoutMs <= 0 || (!waitsForClient && stillMs > timeoutMs);
-    if (!isLate) return;
+    const isStill = !waitsForClient && stillMs > this.#exchange.responseTimeoutMs(this.#movedAtMs);
+    if (!isStill && this.#exchange.responseTimeoutMs(nowMs) > 0) return;
     stage.connection.destroy();
     this.#failed('response_timeout', `no reply within ${Math.round(stillMs)} ms`);
   }
