@@ -20,6 +20,16 @@ export interface Refusal {
   readonly neverSent: boolean;
 }
 
+/** A client that has sent more than was read is given this time to see the last reply, before its connection breaks. */
+export const lingerMs = 1000;
+
+/** What came as a request's body is not one: neither can the request be completed nor the next one be found. */
+export const malformedBody: Refusal = {
+  reason: 'bad_request',
+  detail: 'the chunked body is malformed',
+  neverSent: false,
+};
+
 interface Answer {
   readonly status: number;
   readonly headers: readonly string[];
@@ -36,7 +46,19 @@ export function sendRefusal(res: ServerResponse, refusal: Refusal, close: boolea
 
 /** Answers on a connection that is no longer HTTP to Node (CONNECT, upgrades, unreadable requests), and ends it. */
 export function endWithRefusal(socket: Duplex, refusal: Refusal): void {
-  socket.end(refusalBytes(refusal, true));
+  endLingering(socket, refusalBytes(refusal, true));
+}
+
+/**
+ * Ends the connection with these bytes. What the client is still sending is thrown away for a while: to close at once would
+ * reset the connection, and the last reply may be lost (RFC 9112 §9.6).
+ */
+export function endLingering(socket: Duplex, bytes?: Buffer): void {
+  const timer = setTimeout(() => socket.destroy(), lingerMs);
+  socket.once('close', () => {
+    clearTimeout(timer);
+  });
+  socket.end(bytes).resume();
 }
 
 /** The whole answer as it goes over the wire. `headOnly`: the request was HEAD. */

@@ -11,7 +11,7 @@ import type { FastLane } from './carriers/fast/fast-lane.ts';
 import type { HttpCarrier } from './carriers/http.ts';
 import type { TunnelCarrier } from './carriers/tunnel.ts';
 import type { UpgradeCarrier } from './carriers/upgrade.ts';
-import { endWithRefusal, sendRefusal } from './replies.ts';
+import { sendRefusal } from './replies.ts';
 import { ignoresUpgrade, resubmit } from './resubmit.ts';
 
 export interface Carriers {
@@ -60,14 +60,21 @@ export function httpServer(carriers: Carriers, listenerService: string | undefin
     const detail = 'the Expect header asks for something that is not 100-continue';
     sendRefusal(res, { reason: 'bad_request', detail, neverSent: true }, true);
   });
-  server.on('connect', (req, _socket, head) => {
-    carriers.tunnel.connect(req, head, listenerService);
+  // The connection becomes another one, and the replies to the requests before belong to this one.
+  server.on('connect', (req, socket, head) => {
+    carriers.http.afterReplies(socket, () => {
+      carriers.tunnel.connect(req, head, listenerService);
+    });
   });
-  server.on('upgrade', (req, _socket, head) => {
-    if (ignoresUpgrade(req)) resubmit(server, req, head);
-    else carriers.upgrade.handle(req, head, listenerService);
+  server.on('upgrade', (req, socket, head) => {
+    carriers.http.afterReplies(socket, () => {
+      if (ignoresUpgrade(req)) resubmit(server, req, head);
+      else carriers.upgrade.handle(req, head, listenerService);
+    });
   });
-  server.on('clientError', refuseUnreadable);
+  server.on('clientError', (error, socket) => {
+    refuseUnreadable(carriers.http, error, socket);
+  });
   if (carriers.fastLane !== undefined) putBefore(server, carriers.fastLane, listenerService);
   return server;
 }
@@ -89,17 +96,19 @@ export function tcpServer(carriers: Carriers, service: string): TcpServer {
   });
 }
 
-/** What came is not HTTP, or came too slowly. A reply that has begun is not written into. */
-function refuseUnreadable(error: Error, socket: Duplex): void {
-  const replying = '_httpMessage' in socket && Boolean(socket._httpMessage);
-  if (!socket.writable || replying || systemCodeOf(error) === 'ECONNRESET') {
-    socket.destroy();
-    return;
-  }
-  const detail = detailOf(error);
-  endWithRefusal(socket, { reason: 'bad_request', detail, neverSent: true });
-  // Nothing more is read: a client that keeps sending is not listened to.
-  socket.once('finish', () => socket.destroy());
+/** Of these there is nothing that came, but something that did not. */
+const silences: ReadonlySet<string | undefined> = new Set([
+  'HPE_INVALID_EOF_STATE',
+  'ERR_HTTP_REQUEST_TIMEOUT',
+]);
+
+/** What came is not HTTP, or came too slowly. Whoever sends no more in the middle of something is not waited for. */
+function refuseUnreadable(carrier: HttpCarrier, error: Error, socket: Duplex): void {
+  const code = systemCodeOf(error);
+  // It ends already.
+  if (!socket.writable) return;
+  if (silences.has(code) && carrier.isBusy(socket)) socket.destroy();
+  else carrier.refuse(socket, { reason: 'bad_request', detail: detailOf(error), neverSent: true });
 }
 
 /** What Node's parser complains of, in words where they are better than its code. */

@@ -1,6 +1,6 @@
 // The general carrier: plain HTTP requests, node:http in and undici out.
 import type { IncomingMessage, ServerResponse } from 'node:http';
-import type { Socket } from 'node:net';
+import type { Duplex } from 'node:stream';
 import type { Clock } from '../../core/clock.ts';
 import type { Random } from '../../core/random.ts';
 import type { Connection } from '../connection.ts';
@@ -11,7 +11,8 @@ import { hasBody, isNeverSent, requestHeaders } from '../headers.ts';
 import type { Call, Intake } from '../intake.ts';
 import { Pursuit, type Pursuer } from '../pursuit.ts';
 import { ReplayBuffer } from '../replay.ts';
-import { sendRefusal } from '../replies.ts';
+import { endWithRefusal, sendRefusal, type Refusal } from '../replies.ts';
+import { ClientTurns, type Conversation, type Turn, type TurnOwner } from './client-turns.ts';
 import { HttpAttempt, type AttemptEvents, type ReplyHead } from './http-attempt.ts';
 import { endReply, isHeadOnly, writeHead, writeInterim } from './http-relay.ts';
 
@@ -34,10 +35,13 @@ export interface Arrival {
 /** A client that stops in the middle of a body is let go after this time. */
 const bodyIdleTimeoutMs = 60_000;
 
-export class HttpCarrier {
+interface HttpConversation extends Conversation {
+  readonly arrival: Arrival;
+}
+
+export class HttpCarrier implements TurnOwner<HttpConversation> {
   readonly #deps: HttpCarrierDeps;
-  /** Calls under way, by the connection that they came on. */
-  readonly #calls = new WeakMap<Socket, Set<HttpCall>>();
+  readonly #turns = new WeakMap<Duplex, ClientTurns<HttpConversation>>();
 
   constructor(deps: HttpCarrierDeps) {
     this.#deps = deps;
@@ -45,37 +49,41 @@ export class HttpCarrier {
 
   /** Forwards the request and answers it. Owns both from here on. */
   handle(req: IncomingMessage, res: ServerResponse, arrival: Arrival): void {
+    const { socket } = req;
+    let turns = this.#turns.get(socket);
+    if (turns === undefined) this.#turns.set(socket, (turns = new ClientTurns(socket, this)));
+    turns.arrived({ req, res, arrival });
+  }
+
+  newTurn(conversation: HttpConversation): Turn {
+    const { req, res, arrival } = conversation;
     const admission = this.#deps.intake.admit(req, arrival.listenerService);
-    if (admission.kind === 'refused') {
-      const close = arrival.expectsContinue || this.#deps.isDraining();
+    if (admission.kind === 'call') return new HttpCall(this.#deps, admission, conversation);
+    const close = arrival.expectsContinue || this.#deps.isDraining();
+    const start = (): void => {
       sendRefusal(res, admission.refusal, close);
-      return;
-    }
-    const calls = this.#callsOn(req.socket);
-    const call = new HttpCall(this.#deps, admission, { req, res, arrival }, () =>
-      calls.delete(call),
-    );
-    calls.add(call);
-    call.start();
+    };
+    return { start, clientClosed: () => undefined };
   }
 
-  #callsOn(socket: Socket): Set<HttpCall> {
-    const existing = this.#calls.get(socket);
-    if (existing !== undefined) return existing;
-    const calls = new Set<HttpCall>();
-    this.#calls.set(socket, calls);
-    // A response that waits for its turn in a pipeline is not told that its client left, but the connection is.
-    socket.once('close', () => {
-      for (const call of [...calls]) call.clientClosed();
-    });
-    return calls;
+  /** Replies are under way on the connection, or a body is. */
+  isBusy(socket: Duplex): boolean {
+    return this.#turns.get(socket)?.isBusy === true;
   }
-}
 
-interface Conversation {
-  readonly req: IncomingMessage;
-  readonly res: ServerResponse;
-  readonly arrival: Arrival;
+  /** Calls back when all requests of the connection have been answered; never if it ends before. */
+  afterReplies(socket: Duplex, callback: () => void): void {
+    const turns = this.#turns.get(socket);
+    if (turns === undefined) callback();
+    else turns.afterReplies(callback);
+  }
+
+  /** What came on the connection is not HTTP: answers in its turn, and ends the connection. */
+  refuse(socket: Duplex, refusal: Refusal): void {
+    const turns = this.#turns.get(socket);
+    if (turns === undefined) endWithRefusal(socket, refusal);
+    else turns.refuse(refusal);
+  }
 }
 
 type Stage =
@@ -84,23 +92,21 @@ type Stage =
   | { readonly kind: 'sent'; readonly attempt: HttpAttempt }
   | { readonly kind: 'over' };
 
-class HttpCall implements Pursuer, AttemptEvents {
+class HttpCall implements Turn, Pursuer, AttemptEvents {
   readonly #deps: HttpCarrierDeps;
   readonly #call: Call;
-  readonly #conversation: Conversation;
-  readonly #onOver: () => void;
+  readonly #conversation: HttpConversation;
   readonly #pursuit: Pursuit;
   readonly #body: ReplayBuffer | undefined;
   readonly #headers: string[];
   #stage: Stage = { kind: 'pursuing' };
   #bodyWanted = false;
 
-  constructor(deps: HttpCarrierDeps, call: Call, conversation: Conversation, onOver: () => void) {
+  constructor(deps: HttpCarrierDeps, call: Call, conversation: HttpConversation) {
     const { req } = conversation;
     this.#deps = deps;
     this.#call = call;
     this.#conversation = conversation;
-    this.#onOver = onOver;
     this.#pursuit = new Pursuit(call.exchange, deps.clock, this);
     this.#headers = requestHeaders(req.rawHeaders, {
       host: call.host,
@@ -271,6 +277,5 @@ class HttpCall implements Pursuer, AttemptEvents {
   #over(): void {
     this.#stage = { kind: 'over' };
     this.#pursuit.stop();
-    this.#onOver();
   }
 }

@@ -2,7 +2,7 @@
 import type { Socket } from 'node:net';
 import { ownText, parseAuthority } from '../../authority.ts';
 import { forwardingLines } from '../../headers.ts';
-import { refusalBytes } from '../../replies.ts';
+import { lingerMs, malformedBody, refusalBytes } from '../../replies.ts';
 import { FastCall, type CallClient } from './fast-call.ts';
 import { writePieces } from './framing.ts';
 import type { LaneDeps } from './lane-deps.ts';
@@ -22,8 +22,6 @@ export interface ClientConnectionOptions {
 
 /** As long as on the general lane: longer than any client keeps an idle connection. */
 const idleTimeoutMs = 120_000;
-/** A client that has sent more than was read is given this time to see the last reply, before its connection breaks. */
-const lingerMs = 1000;
 /** A request that came while another was being answered waits; the client may send this much meanwhile. */
 const waitingBytesMax = 65_536;
 
@@ -231,18 +229,17 @@ export class ClientConnection implements CallClient {
     } else if (taken.done) this.#next();
   }
 
-  /** Neither can the request be completed nor the next one be found. */
+  /** The request cannot be completed. It is answered unless it has been, and no other one can be found. */
   #refuseBody(state: Extract<State, { call: FastCall }>): void {
     this.#state = over;
-    const isReplying = state.kind === 'discarding' || state.call.isReplying;
-    if (state.kind === 'calling') state.call.clientClosed();
-    if (isReplying) {
-      this.#socket.destroy();
-      return;
+    if (state.kind === 'calling') {
+      state.call.clientClosed();
+      if (state.call.isReplying) {
+        this.#socket.destroy();
+        return;
+      }
+      this.writePieces([refusalBytes(malformedBody, true)]);
     }
-    const detail = 'the chunked body is malformed';
-    const refusal = { reason: 'bad_request', detail, neverSent: false } as const;
-    this.writePieces([refusalBytes(refusal, true)]);
     this.#endAfterReply(false);
   }
 
