@@ -49,7 +49,7 @@ export class ClientConnection implements CallClient {
   #waiting: Buffer | undefined;
   #lastRequest = false;
   #bodyHeld = false;
-  /** The client has sent something since the last sweep; then that sweep's time counts. */
+  /** The client has sent something since the last sweep, or been answered; then that sweep's time counts. */
   #heard = true;
   #heardAtMs = 0;
   /** Since the first sweep that found it over. */
@@ -121,7 +121,7 @@ export class ClientConnection implements CallClient {
 
   /** Ends the connection unless a request is on it. */
   endIfIdle(): void {
-    if (this.#state.kind === 'idle' && this.#waiting === undefined) this.cut();
+    if (this.#state.kind === 'idle' && this.#waiting === undefined) this.#endAfterReply(true);
   }
 
   sweep(nowMs: number): void {
@@ -145,18 +145,21 @@ export class ClientConnection implements CallClient {
   readonly #onData = (bytes: Buffer): void => {
     this.#heard = true;
     const state = this.#state;
-    if (state.kind === 'idle' && this.#waiting === undefined) this.#read(bytes);
+    if (state.kind === 'idle' && this.#isReady()) this.#read(bytes);
     else if (state.kind === 'idle') this.#wait(bytes, 0);
     else if (state.kind !== 'over') this.#readBody(state, bytes, 0);
   };
 
-  /** Node's server answers nobody who has closed its side either. */
+  /** Node's server answers nobody who has closed its side either, but what was answered arrives. */
   readonly #onEnd = (): void => {
-    this.#socket.destroy();
+    const { kind } = this.#state;
+    if (kind === 'calling') this.#socket.destroy();
+    else if (kind !== 'over') this.#endAfterReply(true);
   };
 
   readonly #onDrain = (): void => {
     if (this.#state.kind === 'calling') this.#state.call.flow();
+    else this.#readWaiting();
   };
 
   readonly #onClose = (): void => {
@@ -165,6 +168,11 @@ export class ClientConnection implements CallClient {
     if (state.kind === 'calling') state.call.clientClosed();
     this.#events.closed();
   };
+
+  /** Nothing has come before, and the replies so far are read: those that nobody reads must not pile up. */
+  #isReady(): boolean {
+    return this.#waiting === undefined && !this.#socket.writableNeedDrain;
+  }
 
   #read(bytes: Buffer): void {
     const request = this.#deps.requests.read(bytes);
@@ -252,13 +260,15 @@ export class ClientConnection implements CallClient {
   /** The connection is free for what came meanwhile, or for what comes. */
   #next(): void {
     this.#state = idle;
+    this.#heard = true;
     // In a turn of its own: a long pipeline must neither keep others waiting nor deepen the stack.
     if (this.#waiting !== undefined) setImmediate(this.#readWaiting);
   }
 
   readonly #readWaiting = (): void => {
     const waiting = this.#waiting;
-    if (waiting === undefined || this.#state.kind !== 'idle' || this.#socket.destroyed) return;
+    if (waiting === undefined || this.#state.kind !== 'idle') return;
+    if (this.#socket.destroyed || this.#socket.writableNeedDrain) return;
     this.#waiting = undefined;
     this.#socket.resume();
     this.#read(waiting);
