@@ -61,13 +61,16 @@ export function endLingering(socket: Duplex, bytes?: Buffer): void {
   socket.end(bytes).resume();
 }
 
+/** What a reply says beside its own fields when the connection takes another request, as Node's server says it. */
+export const keepAliveLines = 'Connection: keep-alive\r\nKeep-Alive: timeout=120\r\n';
+
 /** The whole answer as it goes over the wire. `headOnly`: the request was HEAD. */
 export function refusalBytes(refusal: Refusal, close: boolean, headOnly = false): Buffer {
   const { status, headers, body } = answer(refusal, close);
   let head = `HTTP/1.1 ${status} ${STATUS_CODES[status] ?? ''}\r\n`;
   for (let index = 0; index < headers.length; index += 2)
     head += `${headers[index] ?? ''}: ${headers[index + 1] ?? ''}\r\n`;
-  const bytes = Buffer.from(`${head}\r\n`, 'latin1');
+  const bytes = Buffer.from(`${head}${close ? '' : keepAliveLines}\r\n`, 'latin1');
   return headOnly ? bytes : Buffer.concat([bytes, body]);
 }
 
@@ -92,6 +95,7 @@ function answer(refusal: Refusal, close: boolean): Answer {
   const headers = ['Content-Type', 'application/json', 'Content-Length', String(body.length)];
   headers.push('Outrigger-Error', reason);
   if (neverSent) headers.push('Outrigger-Retryable', 'never-sent');
+  headers.push('Date', new Date().toUTCString());
   if (close) headers.push('Connection', 'close');
   return { status, headers, body };
 }

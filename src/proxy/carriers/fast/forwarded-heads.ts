@@ -2,6 +2,7 @@
 import type { Random } from '../../../core/random.ts';
 import { replyHeaders, requestHeaders, trailerFields, viaLine } from '../../headers.ts';
 import type { Call } from '../../intake.ts';
+import { keepAliveLines } from '../../replies.ts';
 import { newTraceparent } from '../../traceparent.ts';
 import { fieldLines, splitFields } from './head-text.ts';
 import type { CanonicalReply } from './reply-head.ts';
@@ -18,8 +19,6 @@ const chunkedLine = 'Transfer-Encoding: chunked\r\n';
 const expectsBody: ReadonlySet<string> = new Set(['POST', 'PUT', 'PATCH']);
 const noBodyLine = 'Content-Length: 0\r\n';
 const closeLine = 'Connection: close\r\n';
-/** As Node's server says on the general lane. */
-const keepAliveLines = 'Connection: keep-alive\r\nKeep-Alive: timeout=120\r\n';
 
 /** To an instance. Most fields are passed on in one piece; a request that a proxy has to edit is taken apart. */
 export function requestHead(

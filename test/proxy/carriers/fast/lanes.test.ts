@@ -192,6 +192,24 @@ describe('replies on both lanes', () => {
   }
 });
 
+describe('refusals on both lanes', () => {
+  const asked = ['GET / HTTP/1.1\r\nHost: b.example\r\n', 'HEAD / HTTP/1.1\r\nHost: b.example\r\n'];
+  for (const head of asked) {
+    for (const text of [`${head}\r\n`, `${head}Connection: close\r\n\r\n`]) {
+      it(`are the same to the byte: ${JSON.stringify(text)}`, async (test) => {
+        const answers = [];
+        for (const { port } of await lanes(test, () => undefined)) {
+          const client = new RawClient(test, port).send(text);
+          const whole = text.startsWith('HEAD') ? /\r\n\r\n$/ : /\}\n$/;
+          answers.push((await client.until(whole)).replace(/\r\nDate: [^\r]+GMT\r/, '\r\nDate\r'));
+        }
+        assert.equal(answers[0], answers[1]);
+        assert.match(answers[0] ?? '', /\r\nDate\r/);
+      });
+    }
+  }
+});
+
 /** Refusals tell times, words for people, and addresses that differ between the lanes' instances. */
 function withoutTimes(reply: unknown): unknown {
   const text = JSON.stringify(reply)
