@@ -111,10 +111,23 @@ function withoutMapping(address: string): string {
   return address.startsWith('::ffff:') ? address.slice(7) : address;
 }
 
+/** RFC 9110 §8.6, RFC 9112 §6.1: replies that must not even say how long their content is, for they have none. */
+export function hasNoContent(status: number): boolean {
+  return status < 200 || status === 204;
+}
+
+/** Whether a reply without content says that it has some. If the instance sends that, it must not be taken for a next reply. */
+export function announcesInVain(status: number, raw: readonly string[]): boolean {
+  if (!hasNoContent(status)) return false;
+  return (
+    valueOf(raw, 'transfer-encoding') !== undefined || Number(valueOf(raw, 'content-length')) > 0
+  );
+}
+
 /** The headers that go to the client. `trailers`: trailer fields can follow, so they may be announced. */
-export function replyHeaders(raw: readonly string[], trailers: boolean): string[] {
+export function replyHeaders(raw: readonly string[], status: number, trailers: boolean): string[] {
   const named = namedInConnection(raw);
-  const reframed = valueOf(raw, 'transfer-encoding') !== undefined;
+  const unframed = hasNoContent(status) || valueOf(raw, 'transfer-encoding') !== undefined;
   const headers: string[] = [];
   for (let index = 0; index < raw.length; index += 2) {
     const name = raw[index] ?? '';
@@ -123,7 +136,7 @@ export function replyHeaders(raw: readonly string[], trailers: boolean): string[
       if (lower === 'trailer' ? !trailers : hopByHop.has(lower) || named?.has(lower) === true)
         continue;
       // RFC 9112 §6.3: beside Transfer-Encoding, a Content-Length says nothing.
-      if (ownInReplies.has(lower) || (reframed && lower === 'content-length')) continue;
+      if (ownInReplies.has(lower) || (unframed && lower === 'content-length')) continue;
     }
     headers.push(name, raw[index + 1] ?? '');
   }

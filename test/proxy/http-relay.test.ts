@@ -157,6 +157,49 @@ describe('replies without a body', () => {
     });
 });
 
+describe('replies that have no content (RFC 9110 §8.6)', () => {
+  const framings = ['Content-Length: 0', 'Content-Length: 45', chunked];
+  for (const framing of framings) {
+    it(`204 and 1xx are passed on without ${framing}`, async (test) => {
+      const interim = `HTTP/1.1 103 Early Hints\r\nX-A: 1\r\n${framing}\r\n\r\n`;
+      const { port } = await startBytes(
+        test,
+        `${interim}HTTP/1.1 204 No Content\r\n${framing}\r\nX-B: 2\r\n\r\n`,
+      );
+      const reply = await roundTrip(test, port, get('/', [host]));
+      assert.match(reply, /^HTTP\/1.1 103 [^]*X-A: 1[^]*HTTP\/1.1 204 [^]*X-B: 2[^]*\r\n\r\n$/);
+      assert.doesNotMatch(reply, /content-length|transfer-encoding/i);
+    });
+
+    it(`what follows a 204 with ${framing} is nobody's reply`, async (test) => {
+      const origin = await byteOrigin(test, (socket, count) => {
+        if (count === 1) {
+          socket.write(`HTTP/1.1 204 No Content\r\n${framing}\r\n\r\n`);
+          return;
+        }
+        // The content, late enough to meet the next request on its connection.
+        if (framing !== framings[0])
+          origin.sockets[0]?.write('HTTP/1.1 200 OK\r\nContent-Length: 6\r\n\r\nforged');
+        socket.write('HTTP/1.1 200 OK\r\nContent-Length: 4\r\n\r\nreal');
+      });
+      const { port } = await startProxy(test, { payments: [origin.port] });
+      const client = new RawClient(test, port).send(`GET / HTTP/1.1\r\n${host}\r\n\r\n`);
+      await client.until(/^HTTP\/1.1 204 [^]*\r\n\r\n$/);
+      client.send(get('/', [host]));
+      assert.match(await client.end(), /\r\n\r\nHTTP\/1.1 200 [^]*\r\n\r\nreal$/);
+      assert.equal(origin.sockets.length, framing === framings[0] ? 1 : 2);
+    });
+  }
+
+  it('HEAD leaves the connection to the instance open', async (test) => {
+    const { origin, port } = await startBytes(test, 'HTTP/1.1 200 OK\r\nContent-Length: 9\r\n\r\n');
+    for (let turn = 0; turn < 2; turn++)
+      await roundTrip(test, port, get('/', [host]).replace('GET', 'HEAD'));
+    assert.equal(origin.sockets.length, 1);
+    assert.doesNotMatch(origin.received.join(''), /connection: close/i);
+  });
+});
+
 describe('interim replies and trailers', () => {
   it('102, 103 and unknown 1xx are passed on before the answer', async (test) => {
     const { port } = await startBytes(

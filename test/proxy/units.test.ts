@@ -59,13 +59,13 @@ describe('request headers', () => {
 describe('reply headers', () => {
   it('have one framing', () => {
     const raw = ['Content-Length', '5', 'Transfer-Encoding', 'chunked', 'Trailer', 'X'];
-    assert.deepEqual(replyHeaders(raw, true), ['Trailer', 'X', 'Via', '1.1 outrigger']);
-    assert.deepEqual(replyHeaders(raw.slice(0, 2), false), [
+    assert.deepEqual(replyHeaders(raw, 200, true), ['Trailer', 'X', 'Via', '1.1 outrigger']);
+    assert.deepEqual(replyHeaders(raw.slice(0, 2), 200, false), [
       ...raw.slice(0, 2),
       'Via',
       '1.1 outrigger',
     ]);
-    assert.deepEqual(replyHeaders(raw, false), ['Via', '1.1 outrigger']);
+    assert.deepEqual(replyHeaders(raw, 200, false), ['Via', '1.1 outrigger']);
   });
 });
 

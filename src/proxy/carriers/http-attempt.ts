@@ -5,7 +5,7 @@ import type { Clock, Timer } from '../../core/clock.ts';
 import { systemCodeOf } from '../../core/errors.ts';
 import { ConnectionClosed, type Connection } from '../connection.ts';
 import type { Exchange, FailureKind } from '../exchange.ts';
-import { decodeHeaders } from '../headers.ts';
+import { announcesInVain, decodeHeaders } from '../headers.ts';
 import type { ReplayBuffer } from '../replay.ts';
 
 export interface ReplyHead {
@@ -55,6 +55,7 @@ export class HttpAttempt implements Dispatcher.DispatchHandler {
   #progress: 'none' | 'committed' | 'replying' = 'none';
   #timer: Timer | undefined;
   #bytesWritten = 0;
+  #reusable = true;
 
   constructor(deps: AttemptDeps) {
     this.#deps = deps;
@@ -63,7 +64,8 @@ export class HttpAttempt implements Dispatcher.DispatchHandler {
   start(request: Pick<Dispatcher.DispatchOptions, 'method' | 'path' | 'headers'>): void {
     const body = this.#openBody();
     this.#watch();
-    this.#deps.connection.dispatch({ ...request, body: body ?? null }, this);
+    // Otherwise undici asks the instance to close after HEAD.
+    this.#deps.connection.dispatch({ ...request, body: body ?? null, reset: false }, this);
   }
 
   /** The client takes data again. */
@@ -101,6 +103,7 @@ export class HttpAttempt implements Dispatcher.DispatchHandler {
       return;
     }
     this.#timer?.cancel();
+    this.#reusable = !announcesInVain(status, head.rawHeaders);
     const verdict = this.#deps.events.head(head);
     if (verdict === 'discard') this.abandon();
     else this.#phase = verdict === 'pass' ? 'relaying' : 'trailing';
@@ -116,7 +119,8 @@ export class HttpAttempt implements Dispatcher.DispatchHandler {
     if (phase === 'over') return;
     this.#finish();
     this.#deps.connection.socket.release();
-    this.#deps.giveBack();
+    if (this.#reusable) this.#deps.giveBack();
+    else this.#deps.connection.destroy();
     if (phase === 'relaying') this.#deps.events.ended(decodeHeaders(controller.rawTrailers));
   }
 

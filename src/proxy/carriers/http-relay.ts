@@ -22,7 +22,8 @@ export function writeHead(
   const lengthKnown =
     valueOf(head.rawHeaders, 'content-length') !== undefined &&
     valueOf(head.rawHeaders, 'transfer-encoding') === undefined;
-  const headers = replyHeaders(head.rawHeaders, !headOnly && !lengthKnown && httpVersion !== '1.0');
+  const trailers = !headOnly && !lengthKnown && httpVersion !== '1.0';
+  const headers = replyHeaders(head.rawHeaders, head.status, trailers);
   if (close) headers.push('Connection', 'close');
   // The instance's own Date, or none.
   res.sendDate = false;
@@ -42,7 +43,7 @@ export function writeInterim(req: IncomingMessage, res: ServerResponse, head: Re
   // They may be left out (RFC 9110 §15.2), and must not pile up.
   if (socket.writableLength > 0) return;
   let text = `HTTP/1.1 ${head.status} ${reasonPhrase(head)}\r\n`;
-  const headers = replyHeaders(head.rawHeaders, false);
+  const headers = replyHeaders(head.rawHeaders, head.status, false);
   for (let index = 0; index < headers.length; index += 2)
     text += `${headers[index] ?? ''}: ${headers[index + 1] ?? ''}\r\n`;
   socket.write(`${text}\r\n`, 'latin1');

@@ -204,7 +204,7 @@ class UpgradeCall implements Pursuer {
 
   #cleanHead(reply: IncomingMessage): void {
     const { connection = 'Upgrade', upgrade = '' } = reply.headers;
-    const headers = headersByName(replyHeaders(reply.rawHeaders, false));
+    const headers = headersByName(replyHeaders(reply.rawHeaders, 101, false));
     reply.headers = { ...headers, connection, upgrade };
   }
 

@@ -48,18 +48,18 @@ export function replyHead(
   reply: CanonicalReply,
   { isChunked, closing }: { readonly isChunked: boolean; readonly closing: boolean },
 ): string {
-  const { statusText, passing } = reply;
+  const { status, statusText, passing } = reply;
   const fields =
     passing === undefined
-      ? fieldLines(replyHeaders(reply.rawHeaders, isChunked))
+      ? fieldLines(replyHeaders(reply.rawHeaders, status, isChunked))
       : `${passing}${viaLine}`;
   const framing = isChunked ? chunkedLine : '';
   return `HTTP/1.1 ${statusText}${fields}${framing}${closing ? closeLine : keepAliveLines}\r\n`;
 }
 
 /** Of a reply that another one follows (1xx, RFC 9110 §15.2). */
-export function interimHead({ statusText, rawHeaders }: CanonicalReply): string {
-  return `HTTP/1.1 ${statusText}${fieldLines(replyHeaders(rawHeaders, false))}\r\n`;
+export function interimHead({ status, statusText, rawHeaders }: CanonicalReply): string {
+  return `HTTP/1.1 ${statusText}${fieldLines(replyHeaders(rawHeaders, status, false))}\r\n`;
 }
 
 /** The lines of a trailer section without those that must not be passed on. */

@@ -1,5 +1,6 @@
 // Reads the heads of replies strictly: what is not plain HTTP/1.x is a bad response.
 import { STATUS_CODES } from 'node:http';
+import { hasNoContent } from '../../headers.ts';
 import {
   afterSpace,
   beforeSpace,
@@ -58,7 +59,8 @@ export class CanonicalReply {
       ? text.slice(statusFrom, found.fieldsFrom)
       : `${found.status} ${STATUS_CODES[found.status] ?? ''}\r\n`;
     this.body = hasNoBody(found.status, headOnly) ? 0 : found.body;
-    this.keepAlive = this.body !== 'close' && (found.isVersion11 ? !found.closes : found.stays);
+    const stays = found.isVersion11 ? !found.closes : found.stays;
+    this.keepAlive = stays && this.body !== 'close' && !found.announcesInVain;
     this.keepAliveMs = found.keepAliveMs;
     this.#fields = text.slice(found.fieldsFrom, end - 2);
     this.passing = found.isPassing ? found.cuts.apply(text, found.fieldsFrom, end) : undefined;
@@ -74,7 +76,7 @@ export class CanonicalReply {
 
 /** RFC 9110 §6.4.1. */
 function hasNoBody(status: number, headOnly: boolean): boolean {
-  return headOnly || status < 200 || status === 204 || status === 304;
+  return headOnly || hasNoContent(status) || status === 304;
 }
 
 /** Behind `HTTP/1.1 `. */
@@ -109,6 +111,11 @@ export class ReplyReader implements FieldReader {
       return new CanonicalReply(this, text, end, headOnly);
     }
     return bytes.length <= headBytesMax && bytes.indexOf('\r\n\r\n') === -1 ? 'incomplete' : 'bad';
+  }
+
+  /** The same as the general lane's. */
+  get announcesInVain(): boolean {
+    return hasNoContent(this.status) && (this.isChunked || this.length > 0);
   }
 
   get body(): CanonicalReply['body'] {
@@ -147,6 +154,7 @@ export class ReplyReader implements FieldReader {
       case 'content-length':
         if (this.length !== -1) return false;
         this.length = readNumber(bytes, valueFrom, valueTo);
+        if (hasNoContent(this.status)) this.isPassing &&= this.cuts.add(from, to + 2);
         return this.length !== -1;
       case 'transfer-encoding':
         if (this.isChunked) return false;

@@ -205,6 +205,14 @@ describe('ReplyReader', () => {
     });
   }
 
+  it('passes no length on where there is no content', () => {
+    const passed = (status: string) => {
+      const reply = read(`HTTP/1.1 ${status}\r\nA: 1\r\nContent-Length: 0\r\n\r\n`);
+      return typeof reply === 'object' ? reply.passing : reply;
+    };
+    assert.deepEqual(['204 -', '304 -'].map(passed), ['A: 1\r\n', 'A: 1\r\nContent-Length: 0\r\n']);
+  });
+
   const framings: readonly (readonly [string, boolean, number | string, boolean])[] = [
     ['HTTP/1.1 200 OK\r\n', false, 'close', false],
     ['HTTP/1.1 200 OK\r\nContent-Length: 0\r\n', false, 0, true],
@@ -213,7 +221,9 @@ describe('ReplyReader', () => {
     ['HTTP/1.0 200 OK\r\nContent-Length: 5\r\nConnection: keep-alive\r\n', false, 5, true],
     ['HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n', false, 'chunked', true],
     ['HTTP/1.1 200 OK\r\nContent-Length: 5\r\n', true, 0, true],
-    ['HTTP/1.1 204 No Content\r\nContent-Length: 5\r\n', false, 0, true],
+    ['HTTP/1.1 204 No Content\r\nContent-Length: 0\r\n', false, 0, true],
+    ['HTTP/1.1 204 No Content\r\nContent-Length: 5\r\n', false, 0, false],
+    ['HTTP/1.1 204 No Content\r\nTransfer-Encoding: chunked\r\n', false, 0, false],
     ['HTTP/1.1 304 Not Modified\r\nTransfer-Encoding: chunked\r\n', false, 0, true],
   ];
   for (const [lines, headOnly, body, keepAlive] of framings) {
