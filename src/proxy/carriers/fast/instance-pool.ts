@@ -31,6 +31,10 @@ export class InstancePool implements Connections {
     this.#policy = policy;
   }
 
+  get isEmpty(): boolean {
+    return this.#all.size === 0;
+  }
+
   /** An idle connection, which may have been closed by the instance just now. */
   takeIdle(nowMs: number): InstanceConnection | undefined {
     for (let connection = this.#idle.pop(); connection; connection = this.#idle.pop()) {

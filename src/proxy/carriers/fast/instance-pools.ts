@@ -26,8 +26,10 @@ export class InstancePools {
     return pool;
   }
 
+  /** No connection is open. */
   get isEmpty(): boolean {
-    return this.#pools.size === 0;
+    for (const pool of this.#pools.values()) if (!pool.isEmpty) return false;
+    return true;
   }
 
   sweep(nowMs: number): void {
