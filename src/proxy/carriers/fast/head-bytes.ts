@@ -54,9 +54,14 @@ export interface FieldReader {
   note(bytes: Buffer, from: number, nameEnd: number, to: number): boolean;
 }
 
+/** The bytes end before the head does. */
+export const incomplete = -1;
+/** No further bytes make it a head. */
+export const unsound = -2;
+
 /**
- * Where the head whose fields begin at `from` ends, behind its empty line; -1 when it is not complete, not sound, or refused
- * by the reader. `endOfValue`: which bytes values may have.
+ * Where the head whose fields begin at `from` ends, behind its empty line; negative when it is not complete, not sound, or
+ * refused by the reader. `endOfValue`: which bytes values may have.
  */
 export function endOfHead(
   bytes: Buffer,
@@ -64,16 +69,19 @@ export function endOfHead(
   endOfValue: (bytes: Buffer, from: number) => number,
   reader: FieldReader,
 ): number {
+  const { length } = bytes;
   let at = from;
   while (bytes[at] !== cr) {
     const nameEnd = endOfToken(bytes, at);
-    if (nameEnd === at || bytes[nameEnd] !== colon) return -1;
+    if (nameEnd === at || bytes[nameEnd] !== colon)
+      return nameEnd === length ? incomplete : unsound;
     const end = endOfValue(bytes, nameEnd + 1);
-    if (bytes[end] !== cr || bytes[end + 1] !== lf) return -1;
-    if (!reader.note(bytes, at, nameEnd, end)) return -1;
+    if (bytes[end] !== cr || bytes[end + 1] !== lf) return end + 1 >= length ? incomplete : unsound;
+    if (!reader.note(bytes, at, nameEnd, end)) return unsound;
     at = end + 2;
   }
-  return bytes[at + 1] === lf ? at + 2 : -1;
+  if (bytes[at + 1] === lf) return at + 2;
+  return at + 1 === length ? incomplete : unsound;
 }
 
 /** Whether the text stands in the bytes at `from`. */

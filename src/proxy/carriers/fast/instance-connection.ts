@@ -3,8 +3,9 @@ import { Socket } from 'node:net';
 import { ChunkedWalk } from './chunked.ts';
 import { writePieces } from './framing.ts';
 import type { PoolDeps } from './lane-deps.ts';
+import { PartialHead } from './partial-head.ts';
 import { ReadBuffer } from './read-buffer.ts';
-import { shortBytesMax, type CanonicalReply } from './reply-head.ts';
+import { headBytesMax, shortBytesMax, type CanonicalReply } from './reply-head.ts';
 
 /** What the connection tells of the reply to the request that was sent last. After `ended` or `failed` nothing more. */
 export interface ReplyEvents {
@@ -57,7 +58,7 @@ export class InstanceConnection {
   #events: ReplyEvents | undefined;
   #headOnly = false;
   /** The beginning of a head that has not come whole. */
-  #begun: Buffer | undefined;
+  #begun: PartialHead | undefined;
   #reply: CanonicalReply | undefined;
   #interims = 0;
   /** It has carried a request before. */
@@ -132,12 +133,22 @@ export class InstanceConnection {
   /** The bytes are there until this returns. */
   #read(bytes: Buffer): void {
     const { kind } = this.#state;
-    if (kind === 'head' && this.#begun === undefined) this.#readFirst(bytes);
-    else if (kind === 'head') this.#readHead(Buffer.from(bytes));
+    if (kind === 'head') this.#readHead(bytes);
     else if (kind === 'over') return;
     // Nobody asked: whatever it is, it must not be taken for a later reply.
     else if (kind === 'idle') this.destroy();
     else this.#readBody(this.#buffer.body(bytes));
+  }
+
+  #readHead(bytes: Buffer): void {
+    if (this.#begun === undefined) {
+      this.#readFirst(bytes);
+      return;
+    }
+    const all = this.#begun.add(bytes);
+    if (all === undefined) return;
+    this.#begun = undefined;
+    this.#takeHeads(this.#deps.replies.read(all, this.#headOnly), all);
   }
 
   /** Most replies come whole: those are passed on in one piece. */
@@ -159,12 +170,6 @@ export class InstanceConnection {
     events?.whole(reply);
   }
 
-  #readHead(bytes: Buffer): void {
-    const all = this.#begun === undefined ? bytes : Buffer.concat([this.#begun, bytes]);
-    this.#begun = undefined;
-    this.#takeHeads(this.#deps.replies.read(all, this.#headOnly), all);
-  }
-
   /** `first` is the head that `all` begins with. Any number of 1xx heads may stand before the answer's. */
   #takeHeads(first: CanonicalReply | 'incomplete' | 'bad', all: Buffer): void {
     let reply = first;
@@ -175,7 +180,7 @@ export class InstanceConnection {
       if (rest.length === 0) return;
       reply = this.#deps.replies.read(rest, this.#headOnly);
     }
-    if (reply === 'incomplete') this.#begun = rest;
+    if (reply === 'incomplete') this.#begun = new PartialHead(rest, headBytesMax);
     else if (reply === 'bad') this.#fail('the reply is not plain HTTP', 'malformed');
     else this.#begin(reply, rest);
   }

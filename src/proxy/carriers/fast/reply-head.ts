@@ -9,16 +9,18 @@ import {
   endOfHead,
   endOfText,
   type FieldReader,
+  incomplete,
   lf,
   readNumber,
   space,
   startsWith,
   TokenTable,
+  unsound,
 } from './head-bytes.ts';
 import { LineCuts, splitFields } from './head-text.ts';
 
 /** As on the general lane; more is a bad response. */
-const headBytesMax = 65_536;
+export const headBytesMax = 65_536;
 
 /** The fields that are looked at. What is not among them is passed on as it is. */
 const telling = new TokenTable([
@@ -79,8 +81,15 @@ function hasNoBody(status: number, headOnly: boolean): boolean {
   return headOnly || hasNoContent(status) || status === 304;
 }
 
-/** Behind `HTTP/1.1 `. */
+const versions = ['HTTP/1.1 ', 'HTTP/1.0 '] as const;
 const statusFrom = 9;
+
+/** What begins without a whole status line may be the beginning of one. */
+function endOfNoLine(bytes: Buffer): number {
+  const start = bytes.toString('latin1', 0, statusFrom);
+  const isBegun = versions.some((version) => version.startsWith(start));
+  return isBegun && !bytes.includes(lf) ? incomplete : unsound;
+}
 
 /** Reads one head after another, and remembers of each what it has found until the next one. */
 export class ReplyReader implements FieldReader {
@@ -102,15 +111,13 @@ export class ReplyReader implements FieldReader {
   read(bytes: Buffer, headOnly: boolean): CanonicalReply | 'incomplete' | 'bad' {
     this.#clear();
     const isLine = this.#readLine(bytes);
-    const end = isLine ? endOfHead(bytes, this.fieldsFrom, endOfText, this) : -1;
+    const end = isLine ? endOfHead(bytes, this.fieldsFrom, endOfText, this) : endOfNoLine(bytes);
+    if (end === incomplete && bytes.length <= headBytesMax) return 'incomplete';
     // Framed in two ways is not framed.
-    if (end > headBytesMax || (this.isChunked && this.length !== -1)) return 'bad';
-    if (end !== -1) {
-      const isShort = bytes.length <= shortBytesMax;
-      const text = bytes.toString('latin1', 0, isShort ? bytes.length : end);
-      return new CanonicalReply(this, text, end, headOnly);
-    }
-    return bytes.length <= headBytesMax && bytes.indexOf('\r\n\r\n') === -1 ? 'incomplete' : 'bad';
+    if (end < 0 || end > headBytesMax || (this.isChunked && this.length !== -1)) return 'bad';
+    const isShort = bytes.length <= shortBytesMax;
+    const text = bytes.toString('latin1', 0, isShort ? bytes.length : end);
+    return new CanonicalReply(this, text, end, headOnly);
   }
 
   /** The same as the general lane's. */
@@ -133,8 +140,8 @@ export class ReplyReader implements FieldReader {
 
   /** `HTTP/1.1 200 OK`, where the words and the space before them may be missing. */
   #readLine(bytes: Buffer): boolean {
-    this.isVersion11 = startsWith(bytes, 0, 'HTTP/1.1 ');
-    if (!this.isVersion11 && !startsWith(bytes, 0, 'HTTP/1.0 ')) return false;
+    this.isVersion11 = startsWith(bytes, 0, versions[0]);
+    if (!this.isVersion11 && !startsWith(bytes, 0, versions[1])) return false;
     const statusTo = statusFrom + 3;
     this.status = readNumber(bytes, statusFrom, Math.min(statusTo, bytes.length));
     if (this.status < 100) return false;
@@ -152,10 +159,8 @@ export class ReplyReader implements FieldReader {
     const valueTo = beforeSpace(bytes, valueFrom, to);
     switch (name) {
       case 'content-length':
-        if (this.length !== -1) return false;
-        this.length = readNumber(bytes, valueFrom, valueTo);
         if (hasNoContent(this.status)) this.isPassing &&= this.cuts.add(from, to + 2);
-        return this.length !== -1;
+        return this.#noteLength(bytes, valueFrom, valueTo);
       case 'transfer-encoding':
         if (this.isChunked) return false;
         this.isChunked = codings.find(bytes, valueFrom, valueTo) !== undefined;
@@ -176,6 +181,12 @@ export class ReplyReader implements FieldReader {
         this.isPassing = false;
         return true;
     }
+  }
+
+  #noteLength(bytes: Buffer, from: number, to: number): boolean {
+    if (this.length !== -1) return false;
+    this.length = readNumber(bytes, from, to);
+    return this.length !== -1;
   }
 
   /** Options that name other fields are for those who look at fields one by one. */

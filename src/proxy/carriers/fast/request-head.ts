@@ -107,7 +107,7 @@ export class RequestReader implements FieldReader {
     this.#clear();
     const isLine = this.#readLine(bytes);
     const end = isLine ? endOfHead(bytes, this.fieldsFrom, endOfAscii, this) : -1;
-    if (end === -1 || end > headBytesMax) return 'doubtful';
+    if (end < 0 || end > headBytesMax) return 'doubtful';
     if (this.hostTo === this.hostFrom || (this.isChunked && this.length !== -1)) return 'doubtful';
     return new CanonicalRequest(this, bytes.toString('latin1', 0, end));
   }

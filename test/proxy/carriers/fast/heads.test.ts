@@ -3,6 +3,7 @@ import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import * as fc from 'fast-check';
 import { ChunkedWalk } from '../../../../src/proxy/carriers/fast/chunked.ts';
+import { PartialHead } from '../../../../src/proxy/carriers/fast/partial-head.ts';
 import {
   ReplyReader,
   type CanonicalReply,
@@ -245,6 +246,31 @@ describe('ReplyReader', () => {
     assert.equal(read(`HTTP/1.1 200 OK\r\nX: ${'x'.repeat(70_000)}`), 'bad');
   });
 
+  const begun = [
+    'HT',
+    'HTTP/1.1 20',
+    'HTTP/1.1 200 OK\r',
+    'HTTP/1.0 200 OK\r\nX',
+    'HTTP/1.1 200 OK\r\nX: 1\r\n\r',
+  ];
+  const hopeless = [
+    'SSH-2.0',
+    'HTTP/2',
+    'HTTP/1.1 200 OK\n',
+    'HTTP/1.1 200 OK\r\nX y',
+    'HTTP/1.1 200 OK\r\nX: 1\r\n\rX',
+  ];
+  it('waits for the rest of a head only while there can be one', () => {
+    assert.deepEqual(
+      begun.filter((text) => read(text) !== 'incomplete'),
+      [],
+    );
+    assert.deepEqual(
+      hopeless.filter((text) => read(text) !== 'bad'),
+      [],
+    );
+  });
+
   it('never accepts what llhttp refuses or reads otherwise', () => {
     let accepted = 0;
     fc.assert(
@@ -262,6 +288,39 @@ describe('ReplyReader', () => {
       { numRuns },
     );
     assert.ok(accepted > 500, `only ${accepted} were accepted`);
+  });
+});
+
+describe('PartialHead', () => {
+  const head = 'HTTP/1.1 200 OK\r\nX: 1\r\n\r\n';
+
+  /** What it gives for each of the pieces after the first. */
+  function gather(pieces: readonly string[], bytesMax = 1000): (string | undefined)[] {
+    const [first = '', ...others] = pieces;
+    const partial = new PartialHead(latin1(first), bytesMax);
+    return others.map((piece) => partial.add(latin1(piece))?.toString('latin1'));
+  }
+
+  it('gives all that came with the piece that has the end', () => {
+    const bytewise = gather(Array.from(head));
+    assert.deepEqual(
+      bytewise.slice(0, -1),
+      Array.from(bytewise.slice(0, -1), () => undefined),
+    );
+    assert.equal(bytewise.at(-1), head);
+    for (let first = 1; first < head.length; first++)
+      for (let second = first; second < head.length; second++) {
+        const pieces = [
+          head.slice(0, first),
+          head.slice(first, second),
+          `${head.slice(second)}rest`,
+        ];
+        assert.deepEqual(gather(pieces), [undefined, `${head}rest`], `cut at ${first}, ${second}`);
+      }
+  });
+
+  it('gives what is too long', () => {
+    assert.deepEqual(gather(['abc', 'd', 'e'], 4), [undefined, 'abcde']);
   });
 });
 
