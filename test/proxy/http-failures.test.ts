@@ -200,7 +200,6 @@ describe('answers of the agent itself', () => {
 
 const malformed: readonly string[] = [
   'nonsense\r\n\r\n',
-  '\r\n\r\n\r\n',
   '\0\0\0\0\0\0',
   'HTTP/1.1\r\n\r\n',
   'HTTP/9.9 200 OK\r\n\r\n',
@@ -229,8 +228,20 @@ const malformed: readonly string[] = [
   'GET / HTTP/1.1\r\nHost: x\r\n\r\n',
 ];
 
+/** What other servers say, which then wait for an answer. */
+const foreign: readonly string[] = [
+  'SSH-2.0-OpenSSH_9.2\r\n',
+  '220 mail.example ESMTP\r\n',
+  '\x15\x03\x01\x00\x02\x02\x46',
+  '\x00\x00\x12\x04\x00\x00\x00\x00\x00',
+  'HTTP/1.1 200 OK\nContent-Length: 0\n\n',
+  'HTTP/1.1 200 OK\r\nBad Header: 1\r\n',
+];
+
 /** Valid heads after which something is wrong: the client sees a reply, a cut one, or a 502. */
 const malformedLater: readonly string[] = [
+  // Some parsers pass over empty lines.
+  '\r\n\r\n\r\n',
   'HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nokSURPLUS',
   'HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nokHTTP/1.1 200 OK\r\n\r\n',
   'HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\nxyz\r\n',
@@ -274,8 +285,18 @@ describe('replies that are not HTTP', () => {
       const { port } = await startProxy(test, { payments: [origin.port] });
       for (const request of [get('/', [host]), post('x')]) {
         const reply = await roundTrip(test, port, request);
-        assert.match(reply, /^HTTP\/1.1 502 [^]*Outrigger-Error: (?:bad_response|reset)\r\n/);
+        assert.match(reply, /^HTTP\/1.1 502 [^]*Outrigger-Error: bad_response\r\n/);
       }
+    });
+
+  for (const bytes of foreign)
+    it(`${JSON.stringify(bytes)} is known for no HTTP at once`, async (test) => {
+      const origin = await byteOrigin(test, (socket) => socket.write(bytes, 'latin1'));
+      // Nothing is ever late.
+      const clock = new FakeClock();
+      const { port } = await startProxy(test, { payments: [origin.port] }, { clock });
+      const reply = await roundTrip(test, port, post('x'));
+      assert.match(reply, /^HTTP\/1.1 502 [^]*Outrigger-Error: bad_response\r\n/);
     });
 
   for (const bytes of malformedLater)

@@ -179,7 +179,6 @@ export class HttpAttempt implements Dispatcher.DispatchHandler {
   #kindOf(error: Error): FailureKind {
     const code = systemCodeOf(error) ?? '';
     const isMalformed =
-      // Its parser's errors, which come without their code.
       error.name === 'HTTPParserError' ||
       malformedCodes.has(code) ||
       (code === 'UND_ERR_SOCKET' && /^bad (?:response|upgrade)$/.test(error.message));
@@ -189,7 +188,7 @@ export class HttpAttempt implements Dispatcher.DispatchHandler {
   }
 }
 
-/** What undici reports of replies that are not HTTP, beside the codes of its parser. */
+/** What undici reports of replies that are not HTTP, beside the errors of its parser, whose codes it has lost. */
 const malformedCodes: ReadonlySet<string> = new Set([
   'ERR_ASSERTION',
   'UND_ERR_HEADERS_OVERFLOW',
