@@ -44,6 +44,8 @@ export const requests = mutated(
     'GET /a/b?c=d HTTP/1.1\r\nHost: a:80\r\nAccept: */*\r\nConnection: keep-alive\r\n\r\n',
     'POST /x HTTP/1.1\r\nHost: a\r\nContent-Length: 5\r\nContent-Type: text/plain\r\n\r\n',
     'PUT /x HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n',
+    'GET http://a.b:80/x?y HTTP/1.1\r\nHost: a.b:80\r\nProxy-Connection: Keep-Alive\r\n\r\n',
+    'GET /x HTTP/1.1\r\nHost: a\r\nConnection: Upgrade, HTTP2-Settings\r\nHTTP2-Settings: AA\r\nUpgrade: h2c\r\n\r\n',
     'DELETE /x HTTP/1.1\r\nHost: a\r\nCookie: a=b; c="d"\r\nConnection: close\r\n\r\n',
   ),
 );

@@ -6,7 +6,7 @@ import { keepAliveLines } from '../../replies.ts';
 import { newTraceparent } from '../../traceparent.ts';
 import { fieldLines, splitFields } from './head-text.ts';
 import type { CanonicalReply } from './reply-head.ts';
-import type { CanonicalRequest } from './request-head.ts';
+import { type CanonicalRequest, expectsBody } from './request-head.ts';
 
 interface RequestClient {
   readonly address: string | undefined;
@@ -15,8 +15,6 @@ interface RequestClient {
 }
 
 const chunkedLine = 'Transfer-Encoding: chunked\r\n';
-/** With these methods servers expect a body, and some ask for its length when there is none (RFC 9110 §8.6). */
-const expectsBody: ReadonlySet<string> = new Set(['POST', 'PUT', 'PATCH']);
 const noBodyLine = 'Content-Length: 0\r\n';
 const closeLine = 'Connection: close\r\n';
 
@@ -32,10 +30,19 @@ export function requestHead(
   const { passing, host: originalHost, isTraced } = request;
   if (passing === undefined) {
     const hop = { host, originalHost, clientAddress: client.address, random };
-    return `${start}${fieldLines(requestHeaders(request.rawHeaders, hop))}${end}`;
+    return `${start}${fieldLines(requestHeaders(neededFields(request), hop))}${end}`;
   }
   const trace = isTraced ? '' : `traceparent: ${newTraceparent(random)}\r\n`;
   return `${start}Host: ${host}\r\n${passing}${client.forwardingLines}${trace}${end}`;
+}
+
+/** Without the length of a body that nobody expects. */
+function neededFields({ method, body, rawHeaders }: CanonicalRequest): readonly string[] {
+  if (body !== 0 || expectsBody.has(method)) return rawHeaders;
+  const at = rawHeaders.findIndex(
+    (text, index) => index % 2 === 0 && /^content-length$/i.test(text),
+  );
+  return at === -1 ? rawHeaders : rawHeaders.toSpliced(at, 2);
 }
 
 function framingLine({ method, body, isUnframed }: CanonicalRequest): string {

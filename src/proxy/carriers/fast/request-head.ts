@@ -18,6 +18,10 @@ const headBytesMax = 16_384;
 /** Methods that both parsers know and that neither frame nor answer differently. */
 const methods = ['GET', 'POST', 'PUT', 'DELETE', 'PATCH', 'HEAD', 'OPTIONS'] as const;
 
+/** With these methods servers expect a body, and some ask for its length when there is none (RFC 9110 §8.6). */
+export const expectsBody: ReadonlySet<string> = new Set(['POST', 'PUT', 'PATCH']);
+
+const scheme = 'http://';
 const version = ' HTTP/1.1\r\n';
 
 /** Values are added to these, or others are left out when they are there: not by whole lines. */
@@ -26,29 +30,47 @@ const edited = [
   ...(['outrigger-service', 'dapr-app-id'] as const),
 ] as const;
 
+/** They speak to this hop alone, and nothing must be done about them. */
+const forThisHop = ['http2-settings', 'keep-alive', 'te'] as const;
+
 /** They change how a message is framed, answered or passed on, beyond what the fast lane knows. */
-const doubtful = [
-  ...(['expect', 'http2-settings', 'keep-alive', 'te', 'trailer', 'upgrade'] as const),
-  ...(['proxy-authenticate', 'proxy-authorization', 'proxy-connection'] as const),
-] as const;
+const doubtful = ['expect', 'trailer', 'proxy-authenticate', 'proxy-authorization'] as const;
 
 /** The fields that are looked at. What is not among them is passed on as it is. */
-const telling = new TokenTable([
+const tellingNames = [
   ...(['host', 'connection', 'content-length', 'transfer-encoding'] as const),
-  ...(['traceparent', 'idempotency-key'] as const),
+  ...(['traceparent', 'idempotency-key', 'proxy-connection', 'upgrade'] as const),
+  ...forThisHop,
   ...edited,
   ...doubtful,
-]);
+] as const;
+type Telling = (typeof tellingNames)[number];
+const telling = new TokenTable(tellingNames);
 
+const isForThisHop: ReadonlySet<string> = new Set(forThisHop);
 const isDoubtful: ReadonlySet<string> = new Set(doubtful);
 
-const connectionOptions = new TokenTable(['close', 'keep-alive'] as const);
+/** The last one is what Java's HTTP client sends with every request that could become HTTP/2. */
+const connectionOptions = new TokenTable([
+  ...(['close', 'keep-alive', 'upgrade, http2-settings'] as const),
+]);
+/**
+ * What is asked of this hop and may be ignored: an upgrade (RFC 9110 §7.8) to what the agent does not speak, and the old way of
+ * asking a proxy to keep the connection, which llhttp reads like Connection.
+ */
+const harmlessWishes: ReadonlyMap<string, TokenTable<string>> = new Map([
+  ['upgrade', new TokenTable(['h2c'])],
+  ['proxy-connection', new TokenTable(['keep-alive'])],
+]);
 const codings = new TokenTable(['chunked'] as const);
 
-/** A request of the canonical subset: HTTP/1.1, a path as its target, one Host, framed in one plain way. */
+/** What becomes of a field's line. */
+type Verdict = 'kept' | 'cut' | 'doubtful';
+
+/** A request of the canonical subset: HTTP/1.1, one Host, framed in one plain way. */
 export class CanonicalRequest {
   readonly method: string;
-  /** Begins with `/`. */
+  /** A path, or a URL with exactly the same host (RFC 9112 §3.2.2). */
   readonly target: string;
   readonly host: string;
   /** The body's length, or `chunked`; 0 for none. */
@@ -96,7 +118,7 @@ export class RequestReader implements FieldReader {
   /** -1: there is no Content-Length. */
   length = -1;
   isChunked = false;
-  connection: 'close' | 'keep-alive' | undefined;
+  connection: 'close' | 'keep-alive' | 'upgrade, http2-settings' | undefined;
   isTraced = false;
   isIdempotent = false;
   isPassing = true;
@@ -109,7 +131,8 @@ export class RequestReader implements FieldReader {
     const end = isLine ? endOfHead(bytes, this.fieldsFrom, endOfAscii, this) : -1;
     if (end < 0 || end > headBytesMax) return 'doubtful';
     if (this.hostTo === this.hostFrom || (this.isChunked && this.length !== -1)) return 'doubtful';
-    return new CanonicalRequest(this, bytes.toString('latin1', 0, end));
+    const request = new CanonicalRequest(this, bytes.toString('latin1', 0, end));
+    return isOfHost(request) ? request : 'doubtful';
   }
 
   #clear(): void {
@@ -124,7 +147,8 @@ export class RequestReader implements FieldReader {
   #readLine(bytes: Buffer): boolean {
     this.method = methods.find((method) => startsWith(bytes, 0, method)) ?? '';
     const at = this.method.length;
-    if (this.method === '' || !startsWith(bytes, at, ' /')) return false;
+    if (this.method === '') return false;
+    if (!startsWith(bytes, at, ' /') && !startsWith(bytes, at, ` ${scheme}`)) return false;
     const end = endOfTarget(bytes, at + 1);
     this.fieldsFrom = end + version.length;
     return startsWith(bytes, end, version);
@@ -136,38 +160,57 @@ export class RequestReader implements FieldReader {
     if (name === undefined) return true;
     const valueFrom = afterSpace(bytes, nameEnd + 1, to);
     const valueTo = beforeSpace(bytes, valueFrom, to);
+    const verdict = this.#judge(name, bytes, valueFrom, valueTo);
+    return verdict === 'cut' ? this.cuts.add(from, to + 2) : verdict === 'kept';
+  }
+
+  #judge(name: Telling, bytes: Buffer, from: number, to: number): Verdict {
     switch (name) {
       case 'host':
-        if (this.hostTo !== 0) return false;
-        this.hostFrom = valueFrom;
-        this.hostTo = valueTo;
-        this.cuts.add(from, to + 2);
-        return true;
+        if (this.hostTo !== 0) return 'doubtful';
+        this.hostFrom = from;
+        this.hostTo = to;
+        return 'cut';
       case 'connection':
-        if (this.connection !== undefined) return false;
-        this.connection = connectionOptions.find(bytes, valueFrom, valueTo);
-        this.cuts.add(from, to + 2);
-        return this.connection !== undefined;
+        if (this.connection !== undefined) return 'doubtful';
+        this.connection = connectionOptions.find(bytes, from, to);
+        return this.connection === undefined ? 'doubtful' : 'cut';
       case 'content-length':
-        if (this.length !== -1) return false;
-        this.length = readNumber(bytes, valueFrom, valueTo);
-        return this.length !== -1;
+        return this.#judgeLength(readNumber(bytes, from, to));
       case 'transfer-encoding':
-        if (this.isChunked) return false;
-        this.isChunked = codings.find(bytes, valueFrom, valueTo) !== undefined;
-        this.cuts.add(from, to + 2);
-        return this.isChunked;
+        if (this.isChunked) return 'doubtful';
+        this.isChunked = codings.find(bytes, from, to) !== undefined;
+        return this.isChunked ? 'cut' : 'doubtful';
       case 'traceparent':
         // More than one is for those who look at fields one by one.
         this.isPassing &&= !this.isTraced;
         this.isTraced = true;
-        return true;
+        return 'kept';
       case 'idempotency-key':
         this.isIdempotent = true;
-        return true;
+        return 'kept';
       default:
-        this.isPassing = false;
-        return !isDoubtful.has(name);
+        return this.#judgeRare(name, bytes, from, to);
     }
   }
+
+  #judgeLength(length: number): Verdict {
+    if (this.length !== -1 || length === -1) return 'doubtful';
+    this.length = length;
+    return length === 0 && !expectsBody.has(this.method) ? 'cut' : 'kept';
+  }
+
+  #judgeRare(name: Telling, bytes: Buffer, from: number, to: number): Verdict {
+    if (isForThisHop.has(name)) return 'cut';
+    const harmless = harmlessWishes.get(name);
+    if (harmless !== undefined)
+      return harmless.find(bytes, from, to) === undefined ? 'doubtful' : 'cut';
+    this.isPassing = false;
+    return isDoubtful.has(name) ? 'doubtful' : 'kept';
+  }
+}
+
+function isOfHost({ target, host }: CanonicalRequest): boolean {
+  if (target.startsWith('/')) return true;
+  return target.startsWith(host, scheme.length) && target[scheme.length + host.length] === '/';
 }

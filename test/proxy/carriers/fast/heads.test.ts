@@ -62,6 +62,12 @@ describe('RequestReader', () => {
     ['Host: a\r\nContent-Length: 3\r\n', 'Content-Length: 3\r\n'],
     ['Transfer-Encoding: chunked\r\nHost: a\r\n', ''],
     ['Host: a\r\nTraceparent: x\r\n', 'Traceparent: x\r\n'],
+    ['Host: a\r\nTE: trailers\r\nKeep-Alive: 300\r\nA: 1\r\n', 'A: 1\r\n'],
+    ['Host: a\r\nA: 1\r\nProxy-Connection: Keep-Alive\r\n', 'A: 1\r\n'],
+    [
+      'Connection: Upgrade, HTTP2-Settings\r\nHost: a\r\nHTTP2-Settings: AA\r\nUpgrade: h2c\r\n',
+      '',
+    ],
     ['Host: a\r\nTraceparent: x\r\ntraceparent: y\r\n', undefined],
     ['Host: a\r\nvia: 1.1 x\r\n', undefined],
     ['Host: a\r\nX-Forwarded-For: x\r\n', undefined],
@@ -97,7 +103,12 @@ describe('RequestReader', () => {
     'GET / HTTP/1.0\r\nHost: a\r\n\r\n',
     'get / HTTP/1.1\r\nHost: a\r\n\r\n',
     'CONNECT a:80 HTTP/1.1\r\nHost: a\r\n\r\n',
-    'GET http://a/ HTTP/1.1\r\nHost: a\r\n\r\n',
+    'GET http://b/ HTTP/1.1\r\nHost: a\r\n\r\n',
+    'GET http://a HTTP/1.1\r\nHost: a\r\n\r\n',
+    'GET http://ab/ HTTP/1.1\r\nHost: a\r\n\r\n',
+    'GET http://u@a/ HTTP/1.1\r\nHost: a\r\n\r\n',
+    'GET HTTP://a/ HTTP/1.1\r\nHost: a\r\n\r\n',
+    'GET https://a/ HTTP/1.1\r\nHost: a\r\n\r\n',
     'OPTIONS * HTTP/1.1\r\nHost: a\r\n\r\n',
     'GET /#x HTTP/1.1\r\nHost: a\r\n\r\n',
     'GET  / HTTP/1.1\r\nHost: a\r\n\r\n',
@@ -118,9 +129,14 @@ describe('RequestReader', () => {
     head('Transfer-Encoding : chunked\r\n'),
     head('Connection: upgrade\r\n'),
     head('Connection: close\r\nConnection: close\r\n'),
-    head('Upgrade: h2c\r\n'),
+    head('Upgrade: websocket\r\n'),
+    head('Upgrade: h2c, websocket\r\n'),
+    head('Connection: upgrade, http2-settings, x\r\n'),
+    head('Proxy-Connection: close\r\n'),
+    head('TE: trailers\r\n'.repeat(20)),
     head('Expect: 100-continue\r\n'),
-    head('TE: trailers\r\n'),
+    head('TE: trailers\r\nConnection: TE\r\n'),
+    head('Trailer: x\r\n'),
     head('X: a\r\n b\r\n'),
     head('X: a\rb\r\n'),
     head('X: a\u0000b\r\n'),
@@ -143,15 +159,19 @@ describe('RequestReader', () => {
         // Whoever uses the reader looks at the host.
         if (request === 'doubtful' || parseAuthority(request.host) === undefined) return;
         accepted++;
-        const parsed = parseWithLlhttp('request', bytes.subarray(0, request.end));
+        const head = bytes.subarray(0, request.end);
+        const parsed = parseWithLlhttp('request', head);
         assert.ok(parsed !== undefined, 'llhttp refuses it');
         assert.equal(parsed.method, request.method);
         assert.equal(parsed.target, request.target);
         assert.equal(parsed.version, '1.1');
-        assert.equal(parsed.upgrade, false);
         assert.deepEqual(trimmed(parsed.rawHeaders), [...request.rawHeaders]);
-        assert.equal(request.close, !parsed.keepAlive);
-        assertFraming('request', bytes.subarray(0, request.end), request.body);
+        // As it is when the wish for HTTP/2 is ignored.
+        const plain = latin1(head.toString('latin1').replaceAll(/^upgrade: *h2c *\r\n/gim, ''));
+        const declined = parseWithLlhttp('request', plain);
+        assert.equal(declined?.upgrade, false);
+        assert.equal(request.close, !declined.keepAlive);
+        assertFraming('request', plain, request.body);
       }),
       { numRuns },
     );

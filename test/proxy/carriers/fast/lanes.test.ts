@@ -80,7 +80,18 @@ const requests: readonly (readonly [string, string])[] = [
     'named hop-by-hop',
     'GET / HTTP/1.1\r\nHost: a\r\nConnection: X-Hop\r\nX-Hop: 1\r\nX-Stay: 2\r\n\r\n',
   ],
-  ['absolute', 'GET http://a/z HTTP/1.1\r\nHost: a\r\n\r\n'],
+  ['absolute', 'GET http://a/z HTTP/1.1\r\nHost: a\r\nProxy-Connection: Keep-Alive\r\n\r\n'],
+  [
+    'with a wish for HTTP/2',
+    'GET / HTTP/1.1\r\nConnection: Upgrade, HTTP2-Settings\r\nContent-Length: 0\r\nHost: a\r\n' +
+      'HTTP2-Settings: AAEAAEAA\r\nUpgrade: h2c\r\nUser-Agent: Java-http-client/17\r\n\r\n',
+  ],
+  [
+    'with a needless length',
+    'GET / HTTP/1.1\r\nHost: a\r\nVia: 1.0 other\r\nContent-Length: 0\r\n\r\n',
+  ],
+  ['with a needed length', 'POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 0\r\n\r\n'],
+  ['kept alive', 'GET / HTTP/1.1\r\nHost: a\r\nKeep-Alive: 300\r\nTE: trailers\r\n\r\n'],
   ['obsolete', 'GET / HTTP/1.0\r\nHost: a\r\n\r\n'],
 ];
 
