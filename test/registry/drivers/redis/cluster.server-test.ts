@@ -6,7 +6,7 @@ import { join } from 'node:path';
 import { after, before, describe, it } from 'node:test';
 import type { Driver } from '../../../../src/registry/driver.ts';
 import { namesKeyOf } from '../../../../src/registry/drivers/redis/keys.ts';
-import { makeCertificates } from '../../../servers/certificates.ts';
+import { makeCertificates, type Certificates } from '../../../servers/certificates.ts';
 import {
   requireRedisCluster,
   startRedisCluster,
@@ -171,12 +171,15 @@ describe('a Redis Cluster with replicas', { skip }, () => {
 });
 
 describe('a Redis Cluster with TLS', { skip }, () => {
-  const directory = mkdtempSync(join(tmpdir(), 'outrigger-cluster-'));
-  const certificates = makeCertificates(directory);
-  const query = tlsQuery(certificates, 'ca', 'cert', 'key');
+  let directory: string;
+  let certificates: Certificates;
+  let query: string;
   let cluster: RedisCluster;
 
   before(async () => {
+    directory = mkdtempSync(join(tmpdir(), 'outrigger-cluster-'));
+    certificates = makeCertificates(directory);
+    query = tlsQuery(certificates, 'ca', 'cert', 'key');
     cluster = await startRedisCluster({ password: 'right', replicas: 1, tls: certificates });
   });
   after(async () => {

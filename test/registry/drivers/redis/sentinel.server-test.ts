@@ -4,7 +4,7 @@ import { writeFileSync, mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, before, describe, it } from 'node:test';
-import { makeCertificates } from '../../../servers/certificates.ts';
+import { makeCertificates, type Certificates } from '../../../servers/certificates.ts';
 import {
   requireRedisSentinel,
   startRedisSentinel,
@@ -120,12 +120,15 @@ describe('Sentinels', { skip }, () => {
 });
 
 describe('Sentinels and servers with TLS', { skip }, () => {
-  const directory = mkdtempSync(join(tmpdir(), 'outrigger-sentinel-'));
-  const certificates = makeCertificates(directory);
-  const query = tlsQuery(certificates, 'ca', 'cert', 'key');
+  let directory: string;
+  let certificates: Certificates;
+  let query: string;
   let group: RedisSentinelGroup;
 
   before(async () => {
+    directory = mkdtempSync(join(tmpdir(), 'outrigger-sentinel-'));
+    certificates = makeCertificates(directory);
+    query = tlsQuery(certificates, 'ca', 'cert', 'key');
     group = await startRedisSentinel({ password: 'right', tls: certificates });
   });
   after(async () => {
