@@ -12,6 +12,7 @@ import { registerRun } from '../../src/cli/commands/run.ts';
 import { registerServices } from '../../src/cli/commands/services.ts';
 import { registerStatus } from '../../src/cli/commands/status.ts';
 import { registerWait } from '../../src/cli/commands/wait.ts';
+import { flagOf, settingKeys, settingOf } from '../../src/config/settings.ts';
 import { reasons } from '../../src/core/reasons.ts';
 
 const root = resolve(import.meta.dirname, '../..');
@@ -51,6 +52,22 @@ describe('README.md', () => {
       rows.map(([, code, status, meaning]) => [code, Number(status), meaning]),
       Object.entries(reasons).map(([code, { status, meaning }]) => [code, status, meaning]),
     );
+  });
+
+  it('has the important flags as they are, with their defaults', () => {
+    const rows = [...sectionOf('README.md', 'Flags').matchAll(/^\| (`-.*?) +\| (.*?) *\| .*\|$/gm)];
+    assert.ok(rows.length > 10);
+    for (const [, flags = '', shown = ''] of rows) {
+      const [, flag, argument] = /`(--[a-z-]+)(?: ([^`]+))?`$/.exec(flags) ?? [];
+      const key = settingKeys.find((one) => flagOf(one) === flag);
+      assert.ok(key !== undefined, flags);
+      const { argument: full, default: value, defaultText } = settingOf(key);
+      // Of several kinds of value the table may have the usual one alone.
+      assert.ok([full, full?.split('|')[0]].includes(argument), `the value of ${flags}`);
+      if (value !== undefined)
+        assert.equal(shown, value === 'false' ? 'off' : `\`${value}\``, flags);
+      else assert.equal(shown !== '', defaultText !== undefined, flags);
+    }
   });
 
   it('mentions no flag that no command takes', () => {
