@@ -4,9 +4,11 @@ import { readFile } from 'node:fs/promises';
 import { fileURLToPath } from 'node:url';
 import { Command } from 'commander';
 import { addSettingFlags, configSources } from '../../src/cli/settings-flags.ts';
+import { defaultAdmin } from '../../src/cli/client.ts';
 import type { Config } from '../../src/config/config.ts';
 import { loadConfig } from '../../src/config/load.ts';
 import { variableOf, settingKeys } from '../../src/config/settings.ts';
+import { formatAddress } from '../../src/core/address.ts';
 import { systemClock } from '../../src/core/clock.ts';
 import { silentLogger } from '../../src/core/logger.ts';
 import { systemRandom } from '../../src/core/random.ts';
@@ -67,9 +69,8 @@ export function secondsOf(text: string | undefined): number {
   return Number(count) * seconds[unit as keyof typeof seconds];
 }
 
-/** Asserts that this asks the agent's admin API, on the port that the configuration gives it, whether it is ready. */
-export function assertAsksReadiness(words: readonly string[], config: Config): void {
-  assert.deepEqual(words.slice(0, 2), ['node', '-e']);
-  const url = `http://127.0.0.1:${config.admin.port}/readyz`;
-  assert.ok(words[2]?.includes(`'${url}'`), `${String(words[2])} does not ask ${url}`);
+/** Asserts that this asks whether the agent is ready, where the configuration has its admin API: at the default address. */
+export function assertAsksReadiness(words: readonly string[], { admin }: Config): void {
+  assert.deepEqual(words, ['outrigger', 'status', '--ready']);
+  assert.equal(formatAddress(admin), defaultAdmin);
 }
