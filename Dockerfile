@@ -6,12 +6,8 @@ COPY package.json package-lock.json .npmrc tsconfig.json build.js ./
 # Scripts come with the sources: the package builds itself after an installation.
 RUN npm ci --ignore-scripts
 COPY src ./src
-RUN npm run build
-
-FROM node:26-trixie-slim AS dependencies
-WORKDIR /build
-COPY package.json package-lock.json .npmrc ./
-RUN npm ci --omit=dev --ignore-scripts
+# The maps are for those who have the sources.
+RUN npm run build && rm dist/cli/*.map
 
 FROM node:26-trixie-slim
 LABEL org.opencontainers.image.title="outrigger" \
@@ -24,7 +20,6 @@ RUN apt-get update \
 WORKDIR /opt/outrigger
 COPY package.json LICENSE ./
 COPY bin ./bin
-COPY --from=dependencies /build/node_modules ./node_modules
 COPY --from=build /build/dist ./dist
 RUN ln -s /opt/outrigger/bin/outrigger.js /usr/local/bin/outrigger
 ENV NODE_ENV=production

@@ -60,9 +60,14 @@ for (const name of await readdir(scripts)) {
   await copyFile(join(scripts, name), join(target, name));
   built.add(join(target, name));
 }
+const packages = packagesIn(Object.keys(metafile.inputs));
 const licences = 'dist/third-party-licences.txt';
-await writeFile(licences, await licencesOf(packagesIn(Object.keys(metafile.inputs))));
+await writeFile(licences, await licencesOf(packages));
 built.add(licences);
+// Scanners for known vulnerabilities look for packages, which a bundle hides, and for this.
+const bill = 'dist/sbom.cdx.json';
+await writeFile(bill, JSON.stringify(await billOf(packages), null, 2));
+built.add(bill);
 await removeOthers('dist');
 
 /** The folders of the packages that the files belong to. */
@@ -74,12 +79,31 @@ function packagesIn(files) {
 /** Fails for a package without a licence, as its terms could not be kept. */
 async function licencesOf(packages) {
   const texts = packages.map(async (folder) => {
-    const { name, version } = JSON.parse(await readFile(join(folder, 'package.json'), 'utf8'));
+    const { name, version } = await manifestOf(folder);
     const file = (await readdir(folder)).find((one) => /^licen[cs]e/i.test(one));
     if (file === undefined) throw new Error(`${name} has no licence file`);
     return `${name} ${version}\n\n${(await readFile(join(folder, file), 'utf8')).trim()}\n`;
   });
   return (await Promise.all(texts)).join(`\n${'-'.repeat(80)}\n\n`);
+}
+
+/** The packages as CycloneDX 1.5 has them. */
+async function billOf(packages) {
+  const manifests = await Promise.all(packages.map(manifestOf));
+  const components = manifests.map(({ name, version, license }) => ({
+    type: 'library',
+    name,
+    version,
+    purl: `pkg:npm/${name.replace('@', '%40')}@${version}`,
+    licenses: [{ expression: license }],
+  }));
+  const { name, version } = await manifestOf('.');
+  const metadata = { component: { type: 'application', name, version } };
+  return { bomFormat: 'CycloneDX', specVersion: '1.5', version: 1, metadata, components };
+}
+
+async function manifestOf(folder) {
+  return JSON.parse(await readFile(join(folder, 'package.json'), 'utf8'));
 }
 
 /** What an earlier build left. Last, so that a program that runs from there misses nothing until then. */
