@@ -201,10 +201,16 @@ export class Drain {
     const { clock, logger } = this.#deps;
     const durationMs = clock.nowMs() - startedAt.nowMs;
     const timing = { phase, outcome, startedAtMs: startedAt.wallMs, durationMs };
+    let cause: DrainCause | undefined;
     if (this.#state.kind === 'draining') {
+      ({ cause } = this.#state);
       this.#state = { ...this.#state, phases: [...this.#state.phases, timing] };
     }
-    logger.info({ phase, outcome, durationMs: Math.round(durationMs) }, 'drain phase ended');
+    // Why the app has ended should not be buried under how the agent follows it, unless that goes wrong.
+    const isByApp = cause === 'app_exit' || cause === 'failure';
+    const isRoutine = outcome === 'skipped' || (isByApp && outcome === 'done');
+    const fields = { phase, outcome, durationMs: Math.round(durationMs) };
+    logger[isRoutine ? 'debug' : 'info'](fields, 'drain phase ended');
   }
 
   /** Runs the step until it ends, its budget is spent or a second signal comes; an abandoned step can do no harm. */

@@ -46,6 +46,7 @@ describe('the life of an agent', () => {
       assert.equal(await agent.exited, code);
       assert.match(agent.output(), line);
       assert.doesNotMatch(agent.output(), /^\s+at /m);
+      assert.doesNotMatch(agent.output(), /drain phase ended/, 'the reason is not buried');
     }
   });
 
