@@ -1,6 +1,7 @@
 // The agent in its process: the ready line, signals, and the exit.
 import { messageOf } from '../core/errors.ts';
 import type { Logger } from '../core/logger.ts';
+import { LineWriter } from './line-writer.ts';
 
 /** What this file needs of the agent. */
 export interface RunnableAgent {
@@ -39,7 +40,7 @@ export async function runToEnd(
   exitOnDefect(agent, logger);
   handleSignals(agent, logger, options);
   await agent.start();
-  process.stdout.write(`${agent.readyLine()}\n`);
+  new LineWriter(1).write(`${agent.readyLine()}\n`);
   void agent.launch();
   process.exit(await agent.done);
 }

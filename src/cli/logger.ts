@@ -1,27 +1,25 @@
 // The log of the agent: pino on stderr, behind the program's Logger, without secrets.
-import { destination, pino, stdTimeFunctions } from 'pino';
+import { pino, stdTimeFunctions } from 'pino';
 import type { Config } from '../config/config.ts';
 import { isSecretName, redactText } from '../config/redact.ts';
 import { systemCodeOf } from '../core/errors.ts';
 import type { LogFields, Logger } from '../core/logger.ts';
+import { LineWriter } from './line-writer.ts';
 import { formatPretty } from './pretty.ts';
 
-/** Lines that cannot be written are kept up to this size, and dropped beyond. */
-const unwrittenBytesMax = 1_048_576;
-
 /**
- * Writes to stderr synchronously, so that the last lines before an exit are not lost. Every text in the fields is freed of
- * secrets; messages are constant.
+ * Writes to stderr. A reader that stalls or is gone, or a full disk, costs lines of the log, never the agent; how many were lost is
+ * logged. Every text in the fields is freed of secrets; messages are constant.
  */
 export function createLogger({ level, format }: Config['log'], color: boolean): Logger {
-  const stderr = destination({ dest: 2, sync: true, maxLength: unwrittenBytesMax });
-  // A full disk or a reader that is gone costs the log, never the agent.
-  stderr.on('error', () => undefined);
+  const stderr = new LineWriter(2, (lines) => {
+    logger.warn({ lines }, 'the log was not read in time: lines were dropped');
+  });
   const stream =
     format === 'json'
       ? stderr
-      : { write: (line: string) => void stderr.write(formatPretty(line, color)) };
-  return pino(
+      : { write: (line: string) => stderr.write(formatPretty(line, color)) };
+  const logger: Logger = pino(
     {
       level,
       base: null,
@@ -34,6 +32,7 @@ export function createLogger({ level, format }: Config['log'], color: boolean): 
     },
     stream,
   );
+  return logger;
 }
 
 /** Deeper values are not looked into, and not logged. */

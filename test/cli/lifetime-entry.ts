@@ -1,4 +1,5 @@
 // A process with an agent that only says what it is told to do; the arguments choose what it does by itself.
+import { spawnSync } from 'node:child_process';
 import { runToEnd, type RunnableAgent } from '../../src/cli/lifetime.ts';
 import { createLogger } from '../../src/cli/logger.ts';
 import { tolerateClosedOutput } from '../../src/cli/main.ts';
@@ -6,7 +7,8 @@ import { tolerateClosedOutput } from '../../src/cli/main.ts';
 tolerateClosedOutput();
 const [does, terminal] = process.argv.slice(2);
 const logger = createLogger({ level: 'info', format: 'json' }, false);
-const say = (what: string): void => void process.stdout.write(`${what}\n`);
+const output = does === 'stalled' ? process.stderr : process.stdout;
+const say = (what: string): void => void output.write(`${what}\n`);
 
 let end: (exitCode: number) => void = () => undefined;
 const done = new Promise<number>((resolve) => {
@@ -19,11 +21,13 @@ const agent: RunnableAgent = {
   done,
   start: async () => {
     say('start');
+    // As a worker does it: from then on a write to the shared output waits for its reader.
+    if (does === 'stalled') spawnSync('true', { stdio: 'inherit' });
   },
   readyLine: () => 'ready',
   launch: async () => {
     say('launch');
-    if (does === 'end') end(7);
+    if (does === 'end' || does === 'stalled') end(7);
     if (does === 'throw') setImmediate(() => throwSecret());
   },
   drain: async (cause) => {

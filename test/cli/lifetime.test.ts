@@ -1,6 +1,10 @@
 // The agent's process: its ready line, signals, exit codes and defects.
 import assert from 'node:assert/strict';
+import { spawn } from 'node:child_process';
+import { once } from 'node:events';
 import { describe, it } from 'node:test';
+import { fileURLToPath } from 'node:url';
+import { stalledPipe } from '../support/stalled-pipe.ts';
 import { start } from './run-process.ts';
 
 const entry = './lifetime-entry.ts';
@@ -57,6 +61,18 @@ describe('runToEnd', { concurrency: 2 }, () => {
     child.kill('SIGHUP');
     child.kill('SIGTERM');
     assert.equal((await ended).code, 0);
+  });
+
+  it('does not wait for a reader of its output that stalls', async (t) => {
+    const pipe = stalledPipe(t);
+    pipe.fill();
+    const path = fileURLToPath(new URL(entry, import.meta.url));
+    const child = spawn(process.execPath, ['--import', 'tsx', path, 'stalled'], {
+      stdio: ['ignore', pipe.writeFd, 'ignore'],
+    });
+    t.after(() => child.kill('SIGKILL'));
+    const [code] = (await once(child, 'exit', { signal: AbortSignal.timeout(30_000) })) as [number];
+    assert.equal(code, 7);
   });
 
   it('ends after a defect with one line and code 1, and stops the app', async (t) => {

@@ -1,11 +1,14 @@
 // The log: fields without secrets, and lines for people.
 import assert from 'node:assert/strict';
-import { spawnSync } from 'node:child_process';
+import { spawn, spawnSync } from 'node:child_process';
+import { once } from 'node:events';
 import { existsSync, openSync, closeSync } from 'node:fs';
 import { describe, it } from 'node:test';
 import { fileURLToPath } from 'node:url';
 import { redactFields } from '../../src/cli/logger.ts';
 import { formatPretty } from '../../src/cli/pretty.ts';
+import { eventually } from '../support/eventually.ts';
+import { stalledPipe } from '../support/stalled-pipe.ts';
 
 describe('redactFields', () => {
   it('hides secrets at any depth and leaves the rest', () => {
@@ -42,9 +45,9 @@ describe('redactFields', () => {
 describe('createLogger', () => {
   const full = '/dev/full';
   const skip = existsSync(full) ? false : 'there is no /dev/full';
+  const path = fileURLToPath(new URL('./logger-entry.ts', import.meta.url));
 
   it('survives a disk that is full, in bounded memory', { skip }, () => {
-    const path = fileURLToPath(new URL('./logger-entry.ts', import.meta.url));
     const stderr = openSync(full, 'w');
     const { status, stdout } = spawnSync(process.execPath, ['--import', 'tsx', path], {
       stdio: ['ignore', 'pipe', stderr],
@@ -53,6 +56,26 @@ describe('createLogger', () => {
     closeSync(stderr);
     assert.equal(status, 0);
     assert.ok(Number(stdout) < 200, `${stdout.trim()} MB`);
+  });
+
+  it('does not wait for a reader that stalls, and says later what was lost', async (t) => {
+    const pipe = stalledPipe(t);
+    const child = spawn(process.execPath, ['--import', 'tsx', path, 'stay'], {
+      stdio: ['ignore', 'pipe', pipe.writeFd],
+    });
+    t.after(() => child.kill('SIGKILL'));
+    const signal = AbortSignal.timeout(30_000);
+    const [megabytes] = (await once(child.stdout, 'data', { signal })) as [Buffer];
+    assert.ok(Number(megabytes) < 200, `${String(megabytes).trim()} MB`);
+    let log = '';
+    const dropped = await eventually('it says what was lost', () => {
+      log += pipe.read();
+      return (
+        /"lines":(\d+),"msg":"the log was not read in time: lines were dropped"}\n$/.exec(log) ??
+        undefined
+      );
+    });
+    assert.equal(log.split('\n').length - 2 + Number(dropped[1]), 10_000);
   });
 });
 
