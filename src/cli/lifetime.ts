@@ -29,8 +29,8 @@ const forcedExitMs = 1000;
 
 /**
  * Runs the agent until it has ended, then exits the process with its code. Prints one line on stdout as soon as the agent
- * listens. The first SIGTERM or SIGINT drains, the second forces the exit; SIGHUP of a closed terminal is a SIGTERM, any
- * other goes to the app, as SIGUSR2 does. Rejects when the agent cannot start.
+ * listens. The first SIGTERM, SIGINT or SIGQUIT drains, the second forces the exit; SIGHUP of a closed terminal is a SIGTERM, any
+ * other goes to the app, as SIGUSR1 and SIGUSR2 do. Rejects when the agent cannot start.
  */
 export async function runToEnd(
   agent: RunnableAgent,
@@ -54,8 +54,11 @@ function handleSignals(agent: RunnableAgent, logger: Logger, { terminal }: Lifet
   };
   process.on('SIGTERM', () => stop('SIGTERM'));
   process.on('SIGINT', () => stop('SIGINT'));
+  // Ctrl-\, and what an image may name as its stop signal.
+  process.on('SIGQUIT', () => stop('SIGTERM'));
   process.on('SIGHUP', () => (terminal ? stop('SIGTERM') : agent.signal('SIGHUP')));
-  process.on('SIGUSR2', () => agent.signal('SIGUSR2'));
+  // Without a listener, SIGUSR1 would open Node's debugger.
+  for (const name of ['SIGUSR1', 'SIGUSR2'] as const) process.on(name, () => agent.signal(name));
 }
 
 function forceExit(agent: RunnableAgent, logger: Logger): void {

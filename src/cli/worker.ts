@@ -10,7 +10,7 @@ import { createLogger } from './logger.ts';
 let worker: Worker | undefined;
 
 // A Ctrl-C reaches every process of the terminal's group; when and how to end, the agent says.
-for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP', 'SIGUSR2'] as const) {
+for (const signal of ['SIGINT', 'SIGQUIT', 'SIGTERM', 'SIGHUP', 'SIGUSR1', 'SIGUSR2'] as const) {
   process.on(signal, () => undefined);
 }
 // Without the agent nobody could stop it, and the ports would stay taken.

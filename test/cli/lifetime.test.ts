@@ -16,13 +16,17 @@ describe('runToEnd', { concurrency: 2 }, () => {
     assert.equal(code, 7);
   });
 
-  for (const signal of ['SIGTERM', 'SIGINT'] as const) {
+  for (const [signal, cause] of [
+    ['SIGTERM', 'SIGTERM'],
+    ['SIGINT', 'SIGINT'],
+    ['SIGQUIT', 'SIGTERM'],
+  ] as const) {
     it(`drains at ${signal}`, async (t) => {
       const { child, said, ended } = start(t, entry, ['wait']);
       await said('launch');
       child.kill(signal);
       const { code, stdout } = await ended;
-      assert.match(stdout, new RegExp(`launch\ndrain ${signal}\n$`));
+      assert.match(stdout, new RegExp(`launch\ndrain ${cause}\n$`));
       assert.equal(code, 0);
     });
   }
@@ -38,13 +42,13 @@ describe('runToEnd', { concurrency: 2 }, () => {
     assert.equal(code, 1);
   });
 
-  it('passes SIGHUP and SIGUSR2 on to the app', async (t) => {
+  it('passes SIGHUP, SIGUSR1 and SIGUSR2 on to the app', async (t) => {
     const { child, said } = start(t, entry, ['wait']);
     await said('launch');
-    child.kill('SIGHUP');
-    await said('signal SIGHUP');
-    child.kill('SIGUSR2');
-    await said('signal SIGUSR2');
+    for (const signal of ['SIGHUP', 'SIGUSR1', 'SIGUSR2'] as const) {
+      child.kill(signal);
+      await said(`signal ${signal}`);
+    }
   });
 
   it('drains when its terminal is closed', async (t) => {

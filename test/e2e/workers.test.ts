@@ -224,7 +224,7 @@ describe('an agent with workers', () => {
   it('lets what is in flight end when it is stopped, also by a Ctrl-C that reaches all', async (t) => {
     const slow = await startSlow(t);
     const fleet = new Fleet(t);
-    for (const how of ['SIGTERM', 'SIGINT'] as const) {
+    for (const how of ['SIGTERM', 'SIGINT', 'SIGQUIT'] as const) {
       const agent = await fleet.start({
         registry: `static:slow=127.0.0.1:${slow.port}`,
         flags: ['--workers', '2'],
@@ -238,7 +238,8 @@ describe('an agent with workers', () => {
         return inFlight.every((count) => count > 0) && sumOf(inFlight) === 4;
       });
       const { pid = 0 } = agent.process;
-      process.kill(how === 'SIGINT' ? -pid : pid, how);
+      process.kill(-pid, 'SIGUSR1');
+      process.kill(how === 'SIGTERM' ? pid : -pid, how);
       await eventually('it takes no new connection', async () => {
         const socket = connect(agent.proxyPort, '127.0.0.1');
         const refused = await once(socket, 'connect').then(
@@ -251,6 +252,7 @@ describe('an agent with workers', () => {
       slow.answerAll();
       for (const { status } of await Promise.all(calls)) assert.equal(status, 200, how);
       assert.equal(await agent.exited, 0, how);
+      assert.doesNotMatch(agent.output(), /Debugger/);
       for (const worker of pids) await untilEnded(worker);
       assert.ok(!agent.output().includes('a worker has ended'), agent.output());
     }
