@@ -51,8 +51,11 @@ export class Agent {
     });
   }
 
-  /** Resolves when proxy and admin API listen, whether or not the registry answers. A failed start leaves nothing behind. */
-  async start(): Promise<void> {
+  /**
+   * Resolves when proxy and admin API listen, whether or not the registry answers. False when a drain has begun meanwhile, which
+   * then ends what had started. A failed start leaves nothing behind.
+   */
+  async start(): Promise<boolean> {
     const { registries, upstreams, proxy, admin, dns, steps } = this.#deps;
     try {
       await registries.start();
@@ -62,10 +65,12 @@ export class Agent {
       // Names with dots need the list of services to be told from tags; nothing waits for it.
       void upstreams.refreshNames();
     } catch (error) {
+      if (steps.announced.aborted) return false;
       await steps.close();
       await admin.close();
       throw error;
     }
+    return !steps.announced.aborted;
   }
 
   /** Where the agent can be reached; the line that `run` prints. */

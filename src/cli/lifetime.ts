@@ -5,8 +5,8 @@ import { LineWriter } from './line-writer.ts';
 
 /** What this file needs of the agent. */
 export interface RunnableAgent {
-  /** Resolves when the proxy and the admin API listen; a failed start leaves nothing behind. */
-  start(): Promise<void>;
+  /** Resolves when the proxy and the admin API listen, or false when a drain came first. A failed start leaves nothing behind. */
+  start(): Promise<boolean>;
   readyLine(): string;
   /** Starts the app and its registration. Never rejects. */
   launch(): Promise<void>;
@@ -39,9 +39,10 @@ export async function runToEnd(
 ): Promise<void> {
   exitOnDefect(agent, logger);
   handleSignals(agent, logger, options);
-  await agent.start();
-  new LineWriter(1).write(`${agent.readyLine()}\n`);
-  void agent.launch();
+  if (await agent.start()) {
+    new LineWriter(1).write(`${agent.readyLine()}\n`);
+    void agent.launch();
+  }
   process.exit(await agent.done);
 }
 

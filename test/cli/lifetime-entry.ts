@@ -23,6 +23,8 @@ const agent: RunnableAgent = {
     say('start');
     // As a worker does it: from then on a write to the shared output waits for its reader.
     if (does === 'stalled') spawnSync('true', { stdio: 'inherit' });
+    if (does === 'drain-first') end(0);
+    return does !== 'drain-first';
   },
   readyLine: () => 'ready',
   launch: async () => {

@@ -31,6 +31,12 @@ describe('runToEnd', { concurrency: 2 }, () => {
     });
   }
 
+  it('is never ready when a drain came first', async (t) => {
+    const { code, stdout } = await start(t, entry, ['drain-first']).ended;
+    assert.equal(stdout, 'start\n');
+    assert.equal(code, 0);
+  });
+
   it('exits at the second signal, whatever the drain does', async (t) => {
     const { child, said, ended } = start(t, entry, ['hang']);
     await said('launch');

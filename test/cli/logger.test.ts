@@ -64,6 +64,7 @@ describe('createLogger', () => {
       stdio: ['ignore', 'pipe', pipe.writeFd],
     });
     t.after(() => child.kill('SIGKILL'));
+    assert.ok(child.stdout !== null);
     const signal = AbortSignal.timeout(30_000);
     const [megabytes] = (await once(child.stdout, 'data', { signal })) as [Buffer];
     assert.ok(Number(megabytes) < 200, `${String(megabytes).trim()} MB`);

@@ -258,6 +258,21 @@ describe('an agent with workers', () => {
     }
   });
 
+  it('ends with 0 when it is stopped while its workers start', async (t) => {
+    const fleet = new Fleet(t);
+    const adminPort = await freePort();
+    const ended = fleet.startFailing({
+      registry: fleet.fileRegistry,
+      flags: ['--workers', '2', '--admin', `127.0.0.1:${adminPort}`],
+    });
+    await eventually('it drains', async () => {
+      const path = '/v1/drain';
+      return (await requestJson({ port: adminPort, method: 'POST', path })).status === 202;
+    });
+    const { code, output } = await ended;
+    assert.equal(code, 0, output);
+  });
+
   it('leaves no process behind when its control process is killed', async (t) => {
     const fleet = new Fleet(t);
     const agent = await fleet.start({ registry: fleet.fileRegistry, flags: ['--workers', '2'] });
