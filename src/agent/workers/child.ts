@@ -1,5 +1,7 @@
 // A worker's process as the control process holds it, over node:cluster.
 import cluster, { type Worker } from 'node:cluster';
+import { closeSync } from 'node:fs';
+import { openOwnDescription } from '../own-description.ts';
 import type { ToWorker } from './messages.ts';
 
 /** What the control process needs of a process that it started. */
@@ -22,9 +24,7 @@ export interface Child {
  * process is gone.
  */
 export function forkWorker(program: string): Child {
-  cluster.schedulingPolicy = cluster.SCHED_RR;
-  cluster.setupPrimary({ exec: program, args: [], silent: false });
-  const worker = cluster.fork();
+  const worker = fork(program);
   // A message to a process that has just ended; its exit says all.
   worker.on('error', () => undefined);
   closeLostConnections(worker);
@@ -39,6 +39,25 @@ export function forkWorker(program: string): Child {
     },
     kill: () => void worker.process.kill('SIGKILL'),
   };
+}
+
+/**
+ * Node makes the outputs that it uses return when nobody reads them (O_NONBLOCK). The app, which may run already, shares those of this
+ * process and would lose what it writes; so a worker has no stdout, and a stderr of its own where there can be one.
+ */
+function fork(program: string): Worker {
+  const stderr = openOwnDescription(2);
+  cluster.schedulingPolicy = cluster.SCHED_RR;
+  cluster.setupPrimary({
+    exec: program,
+    args: [],
+    stdio: ['ignore', 'ignore', stderr ?? 'inherit', 'ipc'],
+  });
+  try {
+    return cluster.fork();
+  } finally {
+    if (stderr !== undefined) closeSync(stderr);
+  }
 }
 
 interface Handle {
