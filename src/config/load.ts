@@ -97,6 +97,12 @@ function givenOutsideFile(sources: ConfigSources, origins: Map<string, Origin>):
   return values as SettingValues;
 }
 
+/** What others write under the name of a setting, which is none. */
+const foreignValues: Readonly<Partial<Record<SettingKey, RegExp>>> = {
+  // What a supervised app is given, also when it is an agent itself.
+  admin: /^http:\/\//,
+};
+
 /** An empty variable is as good as none: that is how compose files and shells pass on what is not set. */
 function variableValue(
   key: SettingKey,
@@ -104,6 +110,7 @@ function variableValue(
 ): string | string[] | undefined {
   const text = environment[variableOf(key)]?.trim();
   if (text === undefined || text === '') return undefined;
+  if (foreignValues[key]?.test(text) === true) return undefined;
   const { repeat } = settingOf(key);
   if (repeat === undefined) return text;
   const separator = repeat === 'lines' || text.includes('\n') ? '\n' : ',';

@@ -244,6 +244,14 @@ upstreams:
     assert.match((await load({ environment: {} })).warnings.join(), /no state directory/);
   });
 
+  it('takes the admin URL that an agent gives to its app for no setting', async () => {
+    const environment = { ...home, OUTRIGGER_ADMIN: 'http://127.0.0.1:5190' };
+    const { config, origins, warnings } = await load({ environment });
+    assert.equal(config.admin.port, 4190);
+    assert.equal(origins.has('admin'), false);
+    assert.deepEqual(warnings, []);
+  });
+
   it('warns of a variable that is nearly one, and of nobody to wait', async () => {
     const environment = { ...home, OUTRIGGER_ZONES: 'x', OUTRIGGER_PORT_4140_TCP: 'tcp://1' };
     const { warnings } = await load({ environment, flags: { waitFor: ['db'] } });
