@@ -101,6 +101,8 @@ function givenOutsideFile(sources: ConfigSources, origins: Map<string, Origin>):
 const foreignValues: Readonly<Partial<Record<SettingKey, RegExp>>> = {
   // What a supervised app is given, also when it is an agent itself.
   admin: /^http:\/\//,
+  // What Kubernetes gives to pods beside a Service called "outrigger".
+  port: /^(?:tcp|udp|sctp):\/\//,
 };
 
 /** An empty variable is as good as none: that is how compose files and shells pass on what is not set. */

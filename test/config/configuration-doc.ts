@@ -26,7 +26,9 @@ const opening = `
 
 Every setting is a flag of \`outrigger run\` and \`outrigger check\`, an environment variable and a key of the configuration
 file, and means the same in each. A flag beats a variable, a variable the file, the file the default. An empty variable
-counts as not set, and so does the URL that an agent around this one has put into \`OUTRIGGER_ADMIN\`. \`outrigger check\` takes the same flags as \`run\` and prints every value with its origin.
+counts as not set, and so does what others put there: the URL in \`OUTRIGGER_ADMIN\` that an agent gives to its app, and that
+in \`OUTRIGGER_PORT\` of a Kubernetes Service called \`outrigger\`. \`outrigger check\` takes the same flags as \`run\` and prints
+every value with its origin.
 
 A switch has two flags, such as \`--passthrough\` and \`--no-passthrough\`; the tables have the one that changes the default. As a
 variable it is \`true\` or \`false\`.

@@ -252,6 +252,25 @@ upstreams:
     assert.deepEqual(warnings, []);
   });
 
+  it('takes what Kubernetes tells of a Service called "outrigger" for no setting', async () => {
+    const { config, origins, warnings } = await load({
+      environment: {
+        ...home,
+        OUTRIGGER_SERVICE_HOST: '10.0.0.1',
+        OUTRIGGER_SERVICE_PORT: '80',
+        OUTRIGGER_SERVICE_PORT_HTTP: '80',
+        OUTRIGGER_PORT: 'tcp://10.0.0.1:80',
+        OUTRIGGER_PORT_80_TCP: 'tcp://10.0.0.1:80',
+        OUTRIGGER_PORT_80_TCP_PROTO: 'tcp',
+        OUTRIGGER_PORT_80_TCP_PORT: '80',
+        OUTRIGGER_PORT_80_TCP_ADDR: '10.0.0.1',
+      },
+    });
+    assert.deepEqual(config.services, []);
+    assert.equal(origins.has('port'), false);
+    assert.deepEqual(warnings, []);
+  });
+
   it('warns of a variable that is nearly one, and of nobody to wait', async () => {
     const environment = { ...home, OUTRIGGER_ZONES: 'x', OUTRIGGER_PORT_4140_TCP: 'tcp://1' };
     const { warnings } = await load({ environment, flags: { waitFor: ['db'] } });
