@@ -34,7 +34,8 @@ export interface AdminServerOptions {
 const answerTimeoutMs = 3000;
 /** No endpoint reads a body; more than this is not even read away. */
 const bodyBytesMax = 65_536;
-const connectionsMax = 256;
+/** Part of what `src/agent/connections-max.ts` keeps free. */
+const connectionsMax = 32;
 const idleTimeoutMs = 30_000;
 
 const limits: ServerOptions = {

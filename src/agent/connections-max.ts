@@ -1,7 +1,10 @@
 // How many client connections the agent takes, so that it never lacks file descriptors for itself.
 import { readFileSync } from 'node:fs';
 
-/** For the registry, heartbeats, health checks, the admin API, files and logs. */
+/**
+ * For the registry, heartbeats, health checks, files and logs, and the clients of the admin API (32) and of DNS over TCP (16). A
+ * process that does nothing yet has about 20 open.
+ */
 const reserved = 96;
 
 /** Half of what is left of the process's limit: a request needs a connection to its instance as well. */

@@ -50,7 +50,8 @@ interface Sockets {
 const answerTimeoutMs = 2000;
 /** Queries that wait at the same time; more are dropped, as a network would. */
 const pendingMax = 256;
-const connectionsMax = 64;
+/** Part of what `src/agent/connections-max.ts` keeps free. */
+const connectionsMax = 16;
 /** A port that is free for TCP may be taken for UDP. */
 const anyPortAttempts = 20;
 

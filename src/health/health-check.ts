@@ -134,14 +134,20 @@ export class HealthCheck implements Component {
 
   #conclude(results: readonly ProbeResult[]): void {
     const failing: FailingProbe[] = [];
+    const unasked: string[] = [];
     for (const [index, count] of this.#counts.entries()) {
       const result = results[index];
       if (result?.ok === false) {
         count.failed++;
         failing.push({ probe: count.probe, refused: result.refused, cause: result.cause });
-      } else count.passed++;
+      } else if (result?.ok === true) count.passed++;
+      else if (result !== undefined) unasked.push(result.cause);
     }
     if (failing.length > 0) this.#deps.logger.debug({ failing }, 'health check failed');
+    else if (unasked.length > 0) {
+      this.#deps.logger.warn({ causes: unasked }, 'the app could not be checked');
+      return;
+    }
     const before = this.#state;
     const round = { atMs: this.#deps.clock.nowMs(), failing };
     this.#state = afterRound(before, round, this.#timing);

@@ -3,7 +3,9 @@
 export type ProbeResult =
   | { readonly ok: true }
   /** `refused`: nothing listens there; it counts at once, without the damping of other failures. */
-  | { readonly ok: false; readonly refused: boolean; readonly cause: string };
+  | { readonly ok: false; readonly refused: boolean; readonly cause: string }
+  /** The agent could not ask, for a want of its own; that says nothing of the app. */
+  | { readonly ok: undefined; readonly cause: string };
 
 export interface Probe {
   /** For people, with its target: `http http://127.0.0.1:8080/health`. */

@@ -7,6 +7,7 @@ import { systemClock } from '../../src/core/clock.ts';
 import { ConfigError } from '../../src/core/errors.ts';
 import { silentLogger, type LogFields } from '../../src/core/logger.ts';
 import { ask, parseReply, sendRaw, withAdmin } from '../support/admin.ts';
+import { untilClosed } from '../support/idle-clients.ts';
 import { eventually } from '../support/eventually.ts';
 import { FakeClock } from '../support/fake-clock.ts';
 import { fakeView } from '../support/fake-view.ts';
@@ -23,6 +24,10 @@ describe('a request that means harm', () => {
       const large = await ask(address, 'POST /v1/drain', [host, 'Content-Length: 1000000000']);
       assert.equal(large.status, 413);
     });
+  });
+
+  it('finds only so many connections as leave descriptors for the agent', async (t) => {
+    await withAdmin(fakeView(), ({ address }) => untilClosed(t, address, 100, 68));
   });
 
   it('is cut off when its body has no end', { timeout: 15_000 }, async () => {

@@ -10,6 +10,7 @@ import type { Callee } from '../../src/dns/answer.ts';
 import { DnsServer, type CalleeSource } from '../../src/dns/server.ts';
 import { freePort } from '../support/free-port.ts';
 import { eventually } from '../support/eventually.ts';
+import { untilClosed } from '../support/idle-clients.ts';
 import { FakeClock } from '../support/fake-clock.ts';
 import { seededRandom } from '../support/seeded-random.ts';
 
@@ -238,6 +239,11 @@ describe('DnsServer', () => {
     await clock.advance(1000);
     await gone;
     await eventually('no timer is left', () => clock.pendingTimers === 0);
+  });
+
+  it('serves only so many clients as leave descriptors for the agent', async (t) => {
+    const port = await serve(t);
+    await untilClosed(t, { host: '127.0.0.1', port }, 100, 84);
   });
 
   it('says which port is taken, and leaves nothing open', async (t) => {

@@ -41,6 +41,13 @@ describe('failedBy', () => {
     });
   });
 
+  it('does not hold against the app that this process has no descriptor left', () => {
+    const cause = 'connect EMFILE';
+    assert.deepEqual(failedBy(systemError('EMFILE'), running), { ok: undefined, cause });
+    const both = connectError('ECONNREFUSED', 'EMFILE');
+    assert.equal(failedBy(both, running).ok, undefined);
+  });
+
   it('gives the reason of the abort, whatever error that led to', () => {
     const aborted = AbortSignal.abort(new Error('timed out'));
     assert.deepEqual(failedBy(systemError('ECONNREFUSED'), aborted), {

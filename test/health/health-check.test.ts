@@ -123,6 +123,20 @@ describe('HealthCheck', () => {
     await check.close();
   });
 
+  it('learns nothing from a round in which it could not ask', async () => {
+    const { clock, probe, check, changes } = await setUpHealthy();
+    probe.answer = { ok: undefined, cause: 'connect EMFILE' };
+    await clock.advance(20_000);
+    assert.deepEqual(changes, []);
+    assert.deepEqual(check.counts, [{ probe: 'scripted', passed: 2, failed: 0 }]);
+    probe.answer = refuse;
+    await clock.advance(2000);
+    probe.answer = { ok: undefined, cause: 'connect EMFILE' };
+    await clock.advance(20_000);
+    assert.deepEqual(changes, ['unhealthy']);
+    await check.close();
+  });
+
   it('stays healthy over fewer failures than `fall`', async () => {
     const { clock, probe, check, changes } = await setUpHealthy();
     probe.answer = fail;

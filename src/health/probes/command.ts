@@ -51,7 +51,7 @@ function runOnce(argv: readonly string[], signal: AbortSignal): Promise<ProbeRes
     };
     signal.addEventListener('abort', onAbort);
     child.on('error', (error) => {
-      settle(failed(`cannot run: ${error.message}`));
+      settle({ ...failedBy(error, signal), cause: `cannot run: ${error.message}` });
     });
     // The group's number cannot have been given to others yet: the program was reaped in this very turn.
     child.on('exit', () => {
