@@ -1,6 +1,6 @@
 // The last known snapshots on disk, so that an agent restarted during a registry outage still knows whom to call.
 import { createHash } from 'node:crypto';
-import { mkdirSync, readFileSync } from 'node:fs';
+import { readFileSync } from 'node:fs';
 import { rename, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { Clock, Timer } from '../core/clock.ts';
@@ -8,6 +8,7 @@ import { messageOf, systemCodeOf } from '../core/errors.ts';
 import { formatInstance, parseInstance } from '../core/instance.ts';
 import type { Logger } from '../core/logger.ts';
 import type { Snapshot } from '../core/snapshot.ts';
+import { makeFolders } from '../registry/folders.ts';
 import type { SnapshotStore, StoredSnapshot } from '../registry/snapshot-store.ts';
 
 export interface SnapshotFilesOptions {
@@ -91,7 +92,7 @@ export class SnapshotFiles implements SnapshotStore {
   async #write(snapshot: Snapshot): Promise<void> {
     const path = this.#path(snapshot.service);
     try {
-      mkdirSync(this.#directory, { recursive: true, mode: 0o700 });
+      await makeFolders(this.#directory, 0o700);
       if (snapshot.instances.length === 0) {
         await rm(path, { force: true });
         return;

@@ -1,8 +1,9 @@
 // Where things are in the directory, and how it comes to be: private to its user, or shared on purpose.
-import { chmod, lstat, mkdir, open, stat } from 'node:fs/promises';
+import { chmod, lstat, open, stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { Stats } from 'node:fs';
 import { RegistryError, systemCodeOf } from '../../../core/errors.ts';
+import { makeFolder, makeFolders } from '../../folders.ts';
 import { isMissing, unlessMissing } from './failure.ts';
 import type { FileSettings } from './settings.ts';
 
@@ -105,15 +106,11 @@ export class Layout {
 
   async #makeFolder(path: string): Promise<void> {
     const { shared, directory } = this.#settings;
-    try {
-      // Only the directory itself may have to be made with its parents: the rest must not come back without its check.
-      const recursive = path === directory;
-      const made = await mkdir(path, { recursive, mode: shared ? 0o1777 : 0o700 });
-      // The umask has taken rights from a folder that is for everybody. One that was there is its owner's choice.
-      if (shared && (made !== undefined || !recursive)) await chmod(path, 0o1777);
-    } catch (error) {
-      if (systemCodeOf(error) !== 'EEXIST') throw error;
-    }
+    // Only the directory itself may have to be made with its parents: the rest must not come back without its check.
+    const make = path === directory ? makeFolders : makeFolder;
+    const made = await make(path, shared ? 0o1777 : 0o700);
+    // The umask has taken rights from a folder that is for everybody. One that was there is its owner's choice.
+    if (shared && made) await chmod(path, 0o1777);
   }
 
   #check(directory: string, found: Stats): void {
