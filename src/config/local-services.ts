@@ -1,5 +1,6 @@
 // The local services: one from the settings of the top level, or several from the file's list.
 import { ConfigError } from '../core/errors.ts';
+import { recordLimits } from '../core/instance.ts';
 import type { ProbeConfig, ServiceConfig } from './config.ts';
 import { need, type ReadValues } from './read-values.ts';
 import { serviceKeys, type ServiceEntry } from './schema.ts';
@@ -10,6 +11,9 @@ export function resolveServices(given: ReadValues): readonly ServiceConfig[] {
   const listed = given.file?.services;
   const services = listed === undefined ? single(given) : several(given, listed);
   refuseTwins(services, given);
+  services.forEach((service, index) => {
+    refuseOversized(service, listed === undefined ? '' : `services[${index}].`, given);
+  });
   return services;
 }
 
@@ -91,4 +95,16 @@ function refuseTwins(services: readonly ServiceConfig[], { where }: ReadValues):
       );
     }
   });
+}
+
+/** More is read by no agent: the app would be registered and never called. */
+function refuseOversized({ tags, meta }: ServiceConfig, path: string, { where }: ReadValues): void {
+  const { tagsAndMetaBytes: bytesMax } = recordLimits;
+  const tagBytes = Buffer.byteLength(JSON.stringify(tags));
+  const metaBytes = Buffer.byteLength(JSON.stringify(meta));
+  if (tagBytes + metaBytes <= bytesMax) return;
+  const place = where(`${path}${tagBytes > metaBytes ? 'tags' : 'meta'}`);
+  throw new ConfigError(
+    `${place}: tags and metadata have ${tagBytes + metaBytes} bytes as JSON; at most ${bytesMax} together are allowed`,
+  );
 }

@@ -100,7 +100,7 @@ const settings = {
     scope: 'one',
     argument: 'KEY=VALUE',
     repeat: 'commas or lines',
-    help: 'metadata of the instance; repeatable',
+    help: 'metadata of the instance, with the tags at most 12 KiB; repeatable',
   },
   zone: {
     schema: text('zone', 'any text without blanks, at most 255', /^\S{1,255}$/),

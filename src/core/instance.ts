@@ -24,6 +24,8 @@ export const recordLimits = {
   idLength: 255,
   tags: 64,
   metaPairs: 64,
+  /** Of an own record's bytes, as JSON; the rest has room for its other fields and for those that drivers add. */
+  tagsAndMetaBytes: 12_288,
 } as const;
 
 /** The largest weight; more is read as this. */

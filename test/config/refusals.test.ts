@@ -47,6 +47,10 @@ describe('a refused flag or variable', () => {
       { logLevel: 'wran' },
       '--log-level: "wran" is none of error, warn, info, debug; did you mean "warn"?',
     ],
+    [
+      { ...one, meta: ['openapi=' + 'x'.repeat(12_300)] },
+      '--meta: tags and metadata have 12316 bytes as JSON; at most 12288 together are allowed',
+    ],
     [{ workers: '0' }, '--workers: "0" is no number of workers; allowed is 1 to 64, or auto'],
     [{ workers: '65' }, '--workers: "65" is no number of workers; allowed is 1 to 64, or auto'],
     [{ workers: '1.5' }, '--workers: "1.5" is no number of workers; allowed is 1 to 64, or auto'],
@@ -160,6 +164,10 @@ describe('a refused file', () => {
     [
       'services: [{ name: a, port: 1 }, { name: A, port: 1 }]',
       'a.yaml: services[1].port: "a" at port 1 is services[0] already',
+    ],
+    [
+      `services: [{ name: a, port: 1, meta: { x: ${'y'.repeat(12_300)} } }]`,
+      'a.yaml: services[0].meta: tags and metadata have 12310 bytes as JSON; at most 12288 ',
     ],
     [
       'name: a\nservices: [{ name: b, port: 1 }]',
