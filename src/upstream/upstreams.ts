@@ -40,6 +40,9 @@ interface Entry {
   lastUse: number;
 }
 
+/** Misspelt names whose nearest one is remembered. */
+const nearestMax = 1000;
+
 export class Upstreams {
   readonly #deps: UpstreamsDeps;
   readonly #options: Required<UpstreamsOptions>;
@@ -49,6 +52,8 @@ export class Upstreams {
   #uses = 0;
   readonly #closing = new AbortController();
   #names: ReadonlySet<string> = new Set();
+  /** What was found for names that are not among these. */
+  readonly #nearest = new Map<string, string | undefined>();
   #namesTimer: Timer | undefined;
   #namesReading: Promise<void> | undefined;
   #namesAsked = false;
@@ -89,12 +94,15 @@ export class Upstreams {
     return this.peek(service)?.known === true || this.#names.has(service);
   }
 
-  /** The known name that is nearest to a misspelt one. */
+  /** The known name that is nearest to a misspelt one; looked for once while the names stay as they are. */
   nearestTo(service: string): string | undefined {
-    return nearest(
-      service,
-      [...this.#names].filter((name) => name !== service),
-    );
+    if (this.#nearest.has(service)) return this.#nearest.get(service);
+    const others = [...this.#names].filter((name) => name !== service);
+    const near = nearest(service, others);
+    // Clients can call any name.
+    if (this.#nearest.size === nearestMax) this.#nearest.clear();
+    this.#nearest.set(service, near);
+    return near;
   }
 
   /** As `SnapshotSource.trouble`. */
@@ -124,6 +132,7 @@ export class Upstreams {
     this.#namesTimer = undefined;
     try {
       this.#names = new Set(await this.#deps.source.names(this.#closing.signal));
+      this.#nearest.clear();
     } catch (error) {
       this.#deps.logger.debug({ error }, 'service names could not be read');
     }

@@ -91,6 +91,17 @@ describe('Upstreams', () => {
     assert.equal(asked, 2, 'nobody waits for anything else');
   });
 
+  it('finds the nearest name anew when the names have changed', async () => {
+    names = () => Promise.resolve(['payments']);
+    await upstreams.refreshNames();
+    for (let question = 0; question < 2; question++) {
+      assert.equal(upstreams.nearestTo('paymens'), 'payments');
+    }
+    names = () => Promise.resolve(['payment', 'paymens']);
+    await upstreams.refreshNames();
+    assert.equal(upstreams.nearestTo('paymens'), 'payment');
+  });
+
   it('lets names that mean nothing push out only each other', () => {
     call('real1', 'real2', 'odd1', 'odd2', 'odd3', 'odd4');
     assert.deepEqual([...watched], ['real1', 'real2', 'odd3', 'odd4']);
