@@ -5,7 +5,7 @@ import type { Instance } from '../../../core/instance.ts';
 import { parseServiceName } from '../../../core/service-name.ts';
 import type { Capabilities, Driver, DriverDeps, FollowSink, Reading } from '../../driver.ts';
 import { CleanUp } from './clean-up.ts';
-import { unlessMissing } from './failure.ts';
+import { isMissing, isUnreadable, unlessMissing } from './failure.ts';
 import { followService } from './follow.ts';
 import { Layout } from './layout.ts';
 import { LeaseFiles } from './lease-files.ts';
@@ -120,8 +120,8 @@ class FileDriver implements Driver {
       const names: string[] = [];
       for (const name of (await unlessMissing(readdir(this.#layout.services))) ?? []) {
         if (parseServiceName(name) !== name) continue;
-        const files = await unlessMissing(readdir(this.#layout.service(name)));
-        if (files?.some(isRecordName) === true) names.push(name);
+        const files = await filesOf(this.#layout.service(name));
+        if (files.some(isRecordName)) names.push(name);
       }
       return names.sort();
     });
@@ -151,4 +151,14 @@ class FileDriver implements Driver {
 function requireServiceName(service: string): void {
   if (parseServiceName(service) === service) return;
   throw new RegistryError('registry_invalid', `${JSON.stringify(service)} is no service name`);
+}
+
+/** None in what is no readable folder: it must not hide all other services. */
+async function filesOf(folder: string): Promise<readonly string[]> {
+  try {
+    return await readdir(folder);
+  } catch (error) {
+    if (isMissing(error) || isUnreadable(error)) return [];
+    throw error;
+  }
 }

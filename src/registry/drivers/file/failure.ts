@@ -31,6 +31,11 @@ export function isMissing(error: unknown): boolean {
   return systemCodeOf(error) === 'ENOENT';
 }
 
+/** Whether only this file or folder cannot be read: it is another user's, or not of the kind that it should be. */
+export function isUnreadable(error: unknown): boolean {
+  return ['EACCES', 'EPERM', 'ELOOP', 'ENXIO', 'ENOTDIR'].includes(systemCodeOf(error) ?? '');
+}
+
 /** The value of `operation`, or undefined when its file does not exist. */
 export async function unlessMissing<T>(operation: Promise<T>): Promise<T | undefined> {
   try {

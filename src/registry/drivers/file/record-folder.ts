@@ -2,8 +2,7 @@
 import { readdir, stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { Clock } from '../../../core/clock.ts';
-import { systemCodeOf } from '../../../core/errors.ts';
-import { isMissing, unlessMissing } from './failure.ts';
+import { isMissing, isUnreadable, unlessMissing } from './failure.ts';
 import { forEachFew, readSmallFile, stampOf, statIfAny, type SmallFile } from './files.ts';
 import { isRecordName } from './names.ts';
 import { parseRecord, recordBytesMax, type FileRecord } from './record.ts';
@@ -109,8 +108,7 @@ async function readRecord(path: string): Promise<SmallFile | undefined> {
     return await readSmallFile(path, recordBytesMax);
   } catch (error) {
     if (isMissing(error)) return undefined;
-    if (['EACCES', 'EPERM', 'ELOOP', 'ENXIO'].includes(systemCodeOf(error) ?? ''))
-      return notReadable;
+    if (isUnreadable(error)) return notReadable;
     throw error;
   }
 }

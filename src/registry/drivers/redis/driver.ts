@@ -7,6 +7,7 @@ import { untilAborted } from './connection.ts';
 import { Follower } from './follower.ts';
 import { channelOf, namesKeyOf, namesKeys, serviceKeys, type NamesKey } from './keys.ts';
 import type { RedisSettings } from './location.ts';
+import { isWrongType } from './redis-errors.ts';
 import { loadScripts, runScript, type ScriptName, type Scripts } from './scripts.ts';
 import { serversOf, type Servers } from './servers.ts';
 import {
@@ -166,7 +167,7 @@ class RedisDriver implements Driver {
     for (const name of empty) await this.#forgetName(name, signal);
     return {
       cursor: typeof next === 'string' ? next : '0',
-      names: listed.filter((_name, index) => counts[index] !== 0),
+      names: listed.filter((_name, index) => counts[index] !== 0 && counts[index] !== undefined),
     };
   }
 
@@ -178,8 +179,14 @@ class RedisDriver implements Driver {
     if (count !== 0) await this.#names('SADD', key, [service], signal);
   }
 
-  #count(service: string): Promise<unknown> {
-    return this.#run('count', service, []);
+  /** How many instances a service has; undefined where foreign keys are in their place. */
+  async #count(service: string): Promise<unknown> {
+    try {
+      return await this.#run('count', service, []);
+    } catch (error) {
+      if (isWrongType(error)) return undefined;
+      throw error;
+    }
   }
 
   async #look(service: string, known: Version, signal: AbortSignal): Promise<SnapshotReply> {

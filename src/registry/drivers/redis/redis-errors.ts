@@ -29,6 +29,11 @@ export function isScriptUnknown(error: unknown): boolean {
   return isReply(error) && error.message.startsWith('NOSCRIPT');
 }
 
+/** Whether a key holds something else than its commands are for: whatever wrote it, only that key is of no use. */
+export function isWrongType(error: unknown): boolean {
+  return error instanceof RegistryError && /\bWRONGTYPE\b/.test(error.message);
+}
+
 /**
  * Whether the connection is of no more use. A replica that was a master stays connected (READONLY), and new credentials
  * are only sent with a new connection. A deadline that passed may be a peer that vanished without a word, which no error

@@ -261,6 +261,7 @@ describe('file driver: reading', () => {
     await driver.acquire(a, ttlMs, calm);
     await driver.acquire({ ...b, service: 'orders' }, ttlMs, calm);
     await mkdir(registry.path('svc', 'Not a service'));
+    await writeFile(registry.path('svc', 'notes'), '');
     assert.deepEqual(await driver.names(calm), ['orders', service]);
     await driver.release(a, calm);
     assert.deepEqual(await driver.names(calm), ['orders']);

@@ -230,6 +230,8 @@ describe('the Redis registry', { skip }, () => {
     await assert.rejects(driver.read('payments', never), { code: 'registry_invalid' });
     await driver.acquire(instance('o1', { service: 'orders' }), longMs, never);
     assert.deepEqual(idsOf(await driver.read('orders', never)), ['o1']);
+    await server.command('SADD', 'sd:svc', 'payments');
+    assert.deepEqual(await driver.names(never), ['orders']);
   });
 
   it('sends the scripts again when the server forgot them', async () => {
