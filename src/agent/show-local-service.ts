@@ -5,6 +5,7 @@ import type {
   LeaseStatus,
   LocalServiceStatus,
 } from '../admin/view.ts';
+import { redactText } from '../config/redact.ts';
 import { formatAddress } from '../core/address.ts';
 import type { HealthState } from '../health/damping.ts';
 import type { Lease, LeaseState } from '../registry/lease.ts';
@@ -23,7 +24,11 @@ export function showLocalService({ instance, health, leases }: LocalService): Lo
     address: formatAddress(instance),
     health: {
       state: healthStates[health.state.kind],
-      failing: health.state.failing.map(({ probe, cause }) => ({ probe, cause })),
+      // A command line may have a secret in it, and so may what the command says.
+      failing: health.state.failing.map(({ probe, cause }) => ({
+        probe: redactText(probe),
+        cause: redactText(cause),
+      })),
     },
     leases: leases.map(showLease),
   };
