@@ -1,7 +1,7 @@
 // The kinds of values: schemas that read flags, variables and file values alike and refuse with one plain sentence.
 import * as v from 'valibot';
 import { parseAddress, type Address } from '../core/address.ts';
-import { formatDurationMs, parseDurationMs } from '../core/durations.ts';
+import { durationMsMax, formatDurationMs, parseDurationMs } from '../core/durations.ts';
 import { isPort } from '../core/instance.ts';
 import { nearest, parseServiceName } from '../core/service-name.ts';
 import { redactText } from './redact.ts';
@@ -82,9 +82,6 @@ export function portOf(given: unknown): number | undefined {
 }
 
 export const port: Schema<number> = integer('port', 1, 65_535);
-
-/** Timers of the platform cannot count further than some weeks; a day is more than any setting needs. */
-const durationMsMax = 86_400_000;
 
 /** Milliseconds. */
 export function duration(minMs: number): Schema<number> {

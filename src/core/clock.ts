@@ -10,18 +10,24 @@ export interface Clock {
   nowMs(): number;
   /** Wall-clock milliseconds since 1970. For people and for files on disk only, never for deadlines. */
   wallMs(): number;
-  /** Calls back once after `delayMs`. The caller owns the timer and cancels it. */
+  /**
+   * Calls back once after `delayMs`, or after 24 days, more than which the system's timers cannot count. The caller owns the
+   * timer and cancels it.
+   */
   after(delayMs: number, callback: () => void): Timer;
   /** Resolves after `delayMs`; rejects with the signal's reason as soon as it aborts. */
   sleep(delayMs: number, signal?: AbortSignal): Promise<void>;
 }
+
+/** Node makes a longer delay one of 1 ms. */
+const delayMsMax = 2 ** 31 - 1;
 
 /** The process's own clock. Its monotonic time also passes while the process is stopped by a signal. */
 export const systemClock: Clock = {
   nowMs: () => performance.now(),
   wallMs: () => Date.now(),
   after: (delayMs, callback) => {
-    const handle = setTimeout(callback, delayMs);
+    const handle = setTimeout(callback, Math.min(delayMs, delayMsMax));
     return {
       cancel: () => {
         clearTimeout(handle);

@@ -2,6 +2,9 @@
 
 const unitMs: Readonly<Record<string, number>> = { ms: 1, s: 1000, m: 60_000, h: 3_600_000 };
 
+/** 24 h: the system's timers cannot count further than some weeks, and a day is more than any setting needs. */
+export const durationMsMax = 86_400_000;
+
 /** Milliseconds, or undefined when the text is no duration. A unit is required, except for `0`. */
 export function parseDurationMs(text: string): number | undefined {
   if (text === '0') return 0;

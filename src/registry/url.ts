@@ -1,10 +1,10 @@
 // Registry URLs: their parameters, checked and typed, and their text without secrets.
 import { formatAddress, type Address } from '../core/address.ts';
-import { parseDurationMs } from '../core/durations.ts';
+import { durationMsMax, parseDurationMs } from '../core/durations.ts';
 import { ConfigError } from '../core/errors.ts';
 import { nearest } from '../core/service-name.ts';
 
-/** `duration` reads `2s` as milliseconds; `flag` is true for `?x`, `x=1` and `x=true`; `number` is not negative. */
+/** `duration` reads `2s` as milliseconds, at most 24 h; `flag` is true for `?x`, `x=1`, `x=true`; `number` is not negative. */
 export type ParameterKind = 'duration' | 'text' | 'flag' | 'number';
 
 interface ValueOf {
@@ -101,7 +101,10 @@ export function redactUrl(text: string): string {
 const readers: {
   readonly [K in ParameterKind]: (text: string) => ValueOf[K] | undefined;
 } = {
-  duration: parseDurationMs,
+  duration: (text) => {
+    const durationMs = parseDurationMs(text);
+    return durationMs !== undefined && durationMs <= durationMsMax ? durationMs : undefined;
+  },
   text: (text) => (text === '' ? undefined : text),
   flag: (text) => flags.get(text),
   number: (text) => (/^\d+(?:\.\d+)?$/.test(text) ? Number(text) : undefined),
@@ -116,7 +119,7 @@ const flags: ReadonlyMap<string, boolean> = new Map([
 ]);
 
 const expected: Readonly<Record<ParameterKind, string>> = {
-  duration: 'a duration such as 500ms or 2s',
+  duration: 'a duration such as 500ms or 2s, at most 24h',
   text: 'a text that is not empty',
   flag: '1 or 0',
   number: 'a number that is not negative',

@@ -33,6 +33,7 @@ describe('parseParameters', () => {
 
   it('refuses a value that is not of its kind, and a parameter given twice', () => {
     assert.match(refusal('file:?ttl=2'), /"ttl" must be a duration/);
+    assert.match(refusal('file:?ttl=25h'), /"ttl" must be a duration .*, at most 24h/);
     assert.match(refusal('file:?insecure=constructor'), /"insecure" must be 1 or 0/);
     assert.match(refusal('file:?db=-1'), /"db" must be a number/);
     assert.match(refusal('file:?prefix='), /"prefix" must be a text/);
