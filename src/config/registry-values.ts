@@ -34,6 +34,22 @@ function saysOff(parameter: string): boolean {
   return /=(?:off|false|0)$/.test(parameter);
 }
 
+/**
+ * What tells one registry from another: where it is, without credentials and without the parameters that only say how it is
+ * spoken to. Equal for two ways of writing one place as far as the texts show it.
+ */
+export function registryPlace(url: string): string {
+  const [address = '', query = ''] = url.split('?', 2);
+  const bare = address.replace(/^([a-z][a-z0-9+.-]*:\/\/)[^/]*@/i, '$1');
+  const place = URL.canParse(bare) ? new URL(bare).href : bare;
+  const parameters = query.split('&').filter((text) => text !== '' && !manners.test(text));
+  return [place.replace(/\/+$/, ''), ...parameters.sort()].join('&');
+}
+
+/** The drivers' parameters for times, and for who may write to a directory. */
+const manners =
+  /^(?:ttl|heartbeat|poll|wait|watch|session|check-interval|deregister-after|min-ttl|max-ttl|shared)(?:=|$)/;
+
 /** The same URL with its use, for people: without what is the default. */
 export function writeRegistryUrl({ url, registers, discovers }: RegistryConfig): string {
   const uses = [...(registers ? [] : ['register=off']), ...(discovers ? [] : ['discover=off'])];

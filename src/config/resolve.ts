@@ -11,6 +11,7 @@ import { resolveServices } from './local-services.ts';
 import { overlayPolicy } from './policy-keys.ts';
 import { formatPath } from './strict.ts';
 import { need, type ReadValues } from './read-values.ts';
+import { registryPlace } from './registry-values.ts';
 
 /** Throws a ConfigError when values do not fit together. */
 export function resolveConfig(given: ReadValues): Config {
@@ -55,7 +56,8 @@ function resolveRegistries({
   if (!registries.some(({ discovers }) => discovers)) {
     throw new ConfigError(`${where('registry')}: all registries have discover=off`);
   }
-  const twice = registries.find(({ url }, at) => registries.findIndex((r) => r.url === url) < at);
+  const places = registries.map(({ url }) => registryPlace(url));
+  const twice = registries.find((_registry, at) => places.indexOf(places[at] ?? '') < at);
   if (twice !== undefined) {
     throw new ConfigError(`${where('registry')}: ${redactUrl(twice.url)} is given twice`);
   }

@@ -40,6 +40,11 @@ describe('registries', () => {
     assert.equal(config.combination, 'first-healthy');
   });
 
+  it('may be several at one address', async () => {
+    const urls = ['redis://h', 'redis://h/1', 'redis://h?prefix=a', 'redis://h?prefix=b'];
+    assert.equal((await registriesOf(...urls)).length, 4);
+  });
+
   it('are described as they are written', async () => {
     const shown = async (...registry: readonly string[]): Promise<unknown> => {
       const values = describeConfig(await load({ registry }));
@@ -58,6 +63,8 @@ describe('registries', () => {
     [['file:?register=off&discover=off'], /has both register and discover off/],
     [['file:?discover=off'], /all registries have discover=off/],
     [['file:', 'file:?register=off'], /file: is given twice/],
+    [['file:///x', 'file:/x/?poll=1s&shared'], /file:\/x\/\?poll=1s&shared is given twice/],
+    [['redis://h?prefix=a&ttl=5s', 'redis://:pw@h/?prefix=a'], /redis:.* is given twice/],
   ];
   for (const [registry, message] of refused) {
     it(`refuses ${registry.join(' ')}`, async () => {
