@@ -1,5 +1,5 @@
 // The last known snapshots on disk, so that an agent restarted during a registry outage still knows whom to call.
-import { createHash } from 'node:crypto';
+import { createHash, randomUUID } from 'node:crypto';
 import { readFileSync } from 'node:fs';
 import { rename, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
@@ -31,6 +31,8 @@ export class SnapshotFiles implements SnapshotStore {
   readonly #unwritten = new Map<string, Snapshot>();
   /** The last snapshot that was taken for writing, by service. */
   readonly #taken = new Map<string, Snapshot>();
+  /** Agents in two containers that share the directory may have the same pid. */
+  readonly #ownName = randomUUID();
   #timer: Timer | undefined;
   #writing: Promise<void> = Promise.resolve();
   #failed = false;
@@ -97,12 +99,22 @@ export class SnapshotFiles implements SnapshotStore {
         await rm(path, { force: true });
         return;
       }
-      const partial = `${path}.${process.pid}.partial`;
-      await writeFile(partial, this.#format(snapshot), { mode: 0o600 });
-      await rename(partial, path);
+      await this.#replace(path, this.#format(snapshot));
       this.#failed = false;
     } catch (error) {
       this.#warn(error);
+    }
+  }
+
+  async #replace(path: string, text: string): Promise<void> {
+    const partial = `${path}.${this.#ownName}.partial`;
+    try {
+      await writeFile(partial, text, { mode: 0o600 });
+      await rename(partial, path);
+    } catch (error) {
+      // A full disk: what was written of it must not take what space is left.
+      await rm(partial, { force: true }).catch(() => undefined);
+      throw error;
     }
   }
 

@@ -1,5 +1,14 @@
 import assert from 'node:assert/strict';
-import { chmodSync, mkdtempSync, readdirSync, rmSync, statSync, writeFileSync } from 'node:fs';
+import {
+  chmodSync,
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  rmSync,
+  statSync,
+  watch,
+  writeFileSync,
+} from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, it } from 'node:test';
@@ -7,6 +16,7 @@ import type { Instance } from '../../src/core/instance.ts';
 import { silentLogger } from '../../src/core/logger.ts';
 import { makeSnapshot, type SnapshotState } from '../../src/core/snapshot.ts';
 import { SnapshotFiles } from '../../src/upstream/snapshot-files.ts';
+import { eventually } from '../support/eventually.ts';
 import { FakeClock } from '../support/fake-clock.ts';
 import { instance } from '../support/upstream-fixture.ts';
 
@@ -77,6 +87,35 @@ describe('SnapshotFiles', () => {
     store.save(snapshot([]));
     await store.close();
     assert.equal(files().load('payments'), undefined);
+  });
+
+  it('leaves no part of a file that could not be written to its end', async () => {
+    const store = files();
+    store.save(snapshot([instance('a1')]));
+    await store.close();
+    const [made = ''] = readdirSync(directory);
+    rmSync(join(directory, made, 'payments.json'));
+    mkdirSync(join(directory, made, 'payments.json'));
+    store.save(snapshot([instance('a2')]));
+    await store.close();
+    assert.deepEqual(readdirSync(join(directory, made)), ['payments.json']);
+  });
+
+  it('writes in files of its own beside another agent with the same pid', async (t) => {
+    const before = files();
+    before.save(snapshot([instance('a1')]));
+    await before.close();
+    const [made = ''] = readdirSync(directory);
+    const seen = new Set<string>();
+    const watcher = watch(join(directory, made), (_event, name) => {
+      if (name?.endsWith('.partial') === true) seen.add(name);
+    });
+    t.after(() => watcher.close());
+    for (const store of [files(), files()]) {
+      store.save(snapshot([instance('a2')]));
+      await store.close();
+    }
+    await eventually('both have written', () => seen.size === 2);
   });
 
   it('has nothing rather than failing when the files are broken or the disk refuses', async () => {
