@@ -41,6 +41,7 @@ export interface BuildDeps {
 /** Opens no socket and starts nothing. Rejects with a ConfigError for a registry URL that cannot be used. */
 export async function buildAgent(config: Config, deps: BuildDeps): Promise<Agent> {
   const { logger } = deps;
+  const startedAtMs = clock.nowMs();
   const boot = { bootId: newBootId(), startedAtMs: clock.wallMs() };
 
   const stores: SnapshotFiles[] = [];
@@ -90,6 +91,7 @@ export async function buildAgent(config: Config, deps: BuildDeps): Promise<Agent
       proxyUrl: () => proxy.url,
       adminUrl: () => admin.url,
       startedAtWallMs: boot.startedAtMs,
+      startedAtMs,
       drainBudgetMs: config.drain.timeoutMs,
     },
   );

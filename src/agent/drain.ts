@@ -48,22 +48,17 @@ export type PhaseOutcome = 'done' | 'failed' | 'cut' | 'forced' | 'skipped';
 interface PhaseTiming {
   readonly phase: DrainPhase;
   readonly outcome: PhaseOutcome;
-  /** Wall-clock ms. */
+  /** On the clock. */
   readonly startedAtMs: number;
   readonly durationMs: number;
 }
 
 interface Begun {
   readonly cause: DrainCause;
-  /** Wall-clock ms. */
+  /** On the clock. */
   readonly startedAtMs: number;
   /** The phases that have ended, in order. */
   readonly phases: readonly PhaseTiming[];
-}
-
-interface Moment {
-  readonly nowMs: number;
-  readonly wallMs: number;
 }
 
 export type DrainState =
@@ -129,7 +124,7 @@ export class Drain {
       kind: 'draining',
       phase: 'announce',
       cause,
-      startedAtMs: clock.wallMs(),
+      startedAtMs: clock.nowMs(),
       phases: [],
     };
     logger.info({ cause, timeoutMs: this.#timeoutMs }, 'draining');
@@ -172,8 +167,8 @@ export class Drain {
     const budgetMs = this.#forced.signal.aborted
       ? this.#reserveMs
       : Math.min(closeMaxMs, this.#leftMs(0));
-    const startedAt = this.#enter('exit');
-    this.#record('exit', startedAt, await this.#bounded('exit', budgetMs, () => steps.close()));
+    const enteredAtMs = this.#enter('exit');
+    this.#record('exit', enteredAtMs, await this.#bounded('exit', budgetMs, () => steps.close()));
     if (this.#state.kind !== 'draining') return;
     const { cause, startedAtMs, phases } = this.#state;
     this.#state = { kind: 'stopped', cause, startedAtMs, phases };
@@ -182,8 +177,8 @@ export class Drain {
 
   async #phase(phase: DrainPhase, budgetMs: number, step: () => Promise<void>): Promise<void> {
     if (this.#forced.signal.aborted) return;
-    const startedAt = this.#enter(phase);
-    this.#record(phase, startedAt, await this.#bounded(phase, budgetMs, step));
+    const enteredAtMs = this.#enter(phase);
+    this.#record(phase, enteredAtMs, await this.#bounded(phase, budgetMs, step));
   }
 
   #skip(phase: DrainPhase): void {
@@ -191,16 +186,16 @@ export class Drain {
     this.#record(phase, this.#enter(phase), 'skipped');
   }
 
-  #enter(phase: DrainPhase): Moment {
-    const { clock } = this.#deps;
+  /** Returns when that was, on the clock. */
+  #enter(phase: DrainPhase): number {
     if (this.#state.kind === 'draining') this.#state = { ...this.#state, phase };
-    return { nowMs: clock.nowMs(), wallMs: clock.wallMs() };
+    return this.#deps.clock.nowMs();
   }
 
-  #record(phase: DrainPhase, startedAt: Moment, outcome: PhaseOutcome): void {
+  #record(phase: DrainPhase, startedAtMs: number, outcome: PhaseOutcome): void {
     const { clock, logger } = this.#deps;
-    const durationMs = clock.nowMs() - startedAt.nowMs;
-    const timing = { phase, outcome, startedAtMs: startedAt.wallMs, durationMs };
+    const durationMs = clock.nowMs() - startedAtMs;
+    const timing = { phase, outcome, startedAtMs, durationMs };
     let cause: DrainCause | undefined;
     if (this.#state.kind === 'draining') {
       ({ cause } = this.#state);

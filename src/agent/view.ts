@@ -36,7 +36,9 @@ export interface ViewOptions {
   /** The bound addresses, known once the agent listens. */
   readonly proxyUrl: () => string;
   readonly adminUrl: () => string;
+  /** When the agent started: for people, and on the clock. */
   readonly startedAtWallMs: number;
+  readonly startedAtMs: number;
   readonly drainBudgetMs: number;
 }
 
@@ -61,13 +63,13 @@ export class View implements AgentView {
 
   agent(): AgentStatus {
     const { services, clock } = this.#deps;
-    const { proxyUrl, adminUrl, startedAtWallMs } = this.#options;
+    const { proxyUrl, adminUrl, startedAtWallMs, startedAtMs } = this.#options;
     return {
       name: services[0]?.instance.service ?? null,
       version: this.#version,
       pid: process.pid,
       startedAt: new Date(startedAtWallMs).toISOString(),
-      uptimeMs: Math.round(clock.wallMs() - startedAtWallMs),
+      uptimeMs: Math.round(clock.nowMs() - startedAtMs),
       proxyUrl: proxyUrl(),
       adminUrl: adminUrl(),
     };
@@ -161,7 +163,7 @@ export class View implements AgentView {
     const activeSinceMs = last ? last.startedAtMs + last.durationMs : state.startedAtMs;
     return {
       cause: state.cause,
-      elapsedMs: Math.round(clock.wallMs() - state.startedAtMs),
+      elapsedMs: Math.round(clock.nowMs() - state.startedAtMs),
       budgetMs: this.#options.drainBudgetMs,
       phases: drainPhases.map((phase) => {
         const timing = ended.get(phase);
@@ -170,7 +172,7 @@ export class View implements AgentView {
           return { phase, state: 'done', outcome, durationMs: Math.round(durationMs) };
         }
         if (phase !== active) return { phase, state: 'waiting', outcome: null, durationMs: null };
-        const durationMs = Math.round(clock.wallMs() - activeSinceMs);
+        const durationMs = Math.round(clock.nowMs() - activeSinceMs);
         return { phase, state: 'active', outcome: null, durationMs };
       }),
     };

@@ -95,7 +95,7 @@ describe('Drain', () => {
 
   it('shows cause, phase and times', async () => {
     const { clock, drain } = setUp();
-    const startedAtMs = clock.wallMs();
+    const startedAtMs = clock.nowMs();
     void drain.begin('request');
     await clock.advance(400);
     const { state } = drain;
