@@ -149,6 +149,13 @@ const closing = `
 that their replies are expected to take differ by more than 2 ms and a factor of two, these count as well. The expected time
 follows slower replies within a second and faster ones within ten, and is unknown for the first ten replies of an instance.
 
+## The default registry
+
+\`file:\` is a directory of the user in \`/run/user/UID\`, or where that does not exist in the temporary directory. systemd removes
+\`/run/user/UID\` when the user's last session ends. An agent that goes on after that cannot register, and agents that are started
+later use the temporary directory and do not see it. Where agents outlive the session, run \`loginctl enable-linger USER\`, or give all
+of them a directory of their own, such as \`--registry file:///var/lib/payments/registry\`.
+
 ## Kept state
 
 The last known instances of every service that was called are kept in the state directory, so that an agent that restarts

@@ -23,8 +23,18 @@ const meanings: Readonly<Record<string, readonly [RegistryErrorCode, string]>> =
 export function registryErrorOf(error: unknown, doing: string, directory: string): RegistryError {
   if (error instanceof RegistryError) return error;
   const systemCode = systemCodeOf(error) ?? '';
-  const [code, meaning] = meanings[systemCode] ?? ['registry_unreachable', messageOf(error)];
+  const [code, meaning] = meanings[systemCode] ?? [
+    'registry_unreachable',
+    textOf(error, directory),
+  ];
   return new RegistryError(code, `cannot ${doing} in ${directory}: ${meaning}`, { cause: error });
+}
+
+/** The default directory goes with its user's last session, and only the system can make it again. */
+function textOf(error: unknown, directory: string): string {
+  const text = messageOf(error);
+  if (!isMissing(error) || !directory.startsWith('/run/user/')) return text;
+  return `${text}; it goes with the user's last session: use "loginctl enable-linger", or another directory`;
 }
 
 export function isMissing(error: unknown): boolean {
