@@ -9,6 +9,7 @@ import { nearest, parseServiceName } from '../core/service-name.ts';
 import type { Driver } from '../registry/driver.ts';
 import { AdminClient, defaultAdmin, parseAdminAddress } from './client.ts';
 import type { Output } from './output.ts';
+import { writeResult } from './stdout.ts';
 
 export interface ClientDeps {
   readonly client: AdminClient;
@@ -98,5 +99,5 @@ export async function askRegistry<T>(
 function standardOutput(): Output {
   const { stdout, env } = process;
   const color = stdout.isTTY && (env['NO_COLOR'] ?? '') === '' && env['TERM'] !== 'dumb';
-  return { write: (text) => void stdout.write(text), color };
+  return { write: writeResult, color };
 }

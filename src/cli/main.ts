@@ -2,6 +2,7 @@
 import { CommanderError } from 'commander';
 import { ConfigError, OutriggerError, messageOf } from '../core/errors.ts';
 import { runProgram } from './program.ts';
+import { onWriteFailed } from './stdout.ts';
 
 const usageExitCode = 2;
 const failureExitCode = 1;
@@ -11,18 +12,15 @@ const failureExitCode = 1;
  * said in one line on stderr. Never rejects.
  */
 export async function main(argv: readonly string[]): Promise<void> {
-  tolerateClosedOutput();
+  process.stderr.on('error', () => undefined);
+  onWriteFailed((error) => {
+    process.exitCode = report(error);
+  });
   try {
     await runProgram(argv);
   } catch (error) {
     process.exitCode = report(error);
   }
-}
-
-/** Who reads our output may stop at any time; that is no failure of ours. */
-export function tolerateClosedOutput(): void {
-  process.stdout.on('error', () => undefined);
-  process.stderr.on('error', () => undefined);
 }
 
 function report(error: unknown): number {

@@ -13,6 +13,7 @@ import { systemRandom } from '../../core/random.ts';
 import { createProbe } from '../../health/probe-table.ts';
 import { formatJson } from '../output.ts';
 import { addSettingFlags, configSources } from '../settings-flags.ts';
+import { writeResult } from '../stdout.ts';
 
 interface CheckOptions {
   readonly json?: boolean;
@@ -47,7 +48,7 @@ async function check(sources: ConfigSources, { json }: CheckOptions): Promise<vo
   for (const { probes, port } of loaded.config.services) {
     for (const probe of probes) createProbe(probe, { port });
   }
-  process.stdout.write(json === true ? formatJson(toDocument(loaded)) : toText(loaded));
+  writeResult(json === true ? formatJson(toDocument(loaded)) : toText(loaded));
 }
 
 /** Each driver knows its own parameters; opening one connects to nothing. */
