@@ -168,13 +168,18 @@ describe('drain', () => {
     });
   });
 
-  it('takes another process at the address for the end of the drained one', async () => {
-    let looks = 0;
-    const agent = fakeView().agent();
-    const view = fakeView({ agent: () => ({ ...agent, pid: ++looks < 3 ? 1 : 2 }) });
-    const text = await run(view, (deps) => drain(deps, { wait: true, json: true }));
-    assert.deepEqual(JSON.parse(text), { life: { state: 'running', drain: null } });
-  });
+  for (const [what, change] of [
+    ['another process', { pid: 2 }],
+    ['a later one with the same pid, as in containers,', { startedAt: '2099-01-01T00:00:00.000Z' }],
+  ] as const) {
+    it(`takes ${what} at the address for the end of the drained one`, async () => {
+      let looks = 0;
+      const agent = { ...fakeView().agent(), pid: 1 };
+      const view = fakeView({ agent: () => (++looks < 3 ? agent : { ...agent, ...change }) });
+      const text = await run(view, (deps) => drain(deps, { wait: true, json: true }));
+      assert.deepEqual(JSON.parse(text), { life: { state: 'running', drain: null } });
+    });
+  }
 
   it('gives up on an agent that stays', async () => {
     const clock = new FakeClock();

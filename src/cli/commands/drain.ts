@@ -43,7 +43,7 @@ export async function drain(deps: ClientDeps, options: DrainOptions): Promise<vo
   }
   const tell = options.json === true ? () => undefined : phaseTeller(deps);
   tell(life);
-  const last = await untilGone(deps, { pid: before.agent.pid, life }, tell);
+  const last = await untilGone(deps, { agent: before.agent, life }, tell);
   output.write(
     options.json === true ? formatJson({ life: last }) : `${formatUnseen(last)}stopped\n`,
   );
@@ -52,7 +52,7 @@ export async function drain(deps: ClientDeps, options: DrainOptions): Promise<vo
 /** Polls until no agent answers, or another one does. The last state that was seen. */
 async function untilGone(
   { client, clock }: ClientDeps,
-  draining: { readonly pid: number; readonly life: LifeStatus },
+  draining: { readonly agent: StatusDocument['agent']; readonly life: LifeStatus },
   tell: (life: LifeStatus) => void,
 ): Promise<LifeStatus> {
   const timeoutMs = (draining.life.drain?.budgetMs ?? unknownBudgetMs) + graceMs;
@@ -63,7 +63,9 @@ async function untilGone(
     if (answer.kind === 'absent') return last;
     if (answer.status === 200) {
       const { agent, life } = answer.document as StatusDocument;
-      if (agent.pid !== draining.pid) return last;
+      // In containers every agent has the same pid.
+      const { pid, startedAt } = draining.agent;
+      if (agent.pid !== pid || agent.startedAt !== startedAt) return last;
       last = life;
       tell(life);
     }
