@@ -13,14 +13,16 @@ export interface Walk {
 type Place =
   'size' | 'extension' | 'size-lf' | 'content' | 'content-cr' | 'content-lf' | 'trailer' | 'over';
 
-/** A larger chunk is no chunk but an attack. */
-const sizeDigitsMax = 8;
+/** Zeroes before a size mean nothing; more of them than this do not come from anybody who means well. */
+const sizeDigitsMax = 16;
 const extensionBytesMax = 1024;
 const trailerBytesMax = 16_384;
 
 const cr = 13;
 const lf = 10;
 const semicolon = 59;
+/** What ends a trailer. Its first half is also the end of the line before, so that there may be no field at all. */
+const emptyLine = [cr, lf, cr, lf] as const;
 
 /** Accepts only CRLF as a line's end. Chunk extensions are dropped (they speak to the next hop); trailers are kept. */
 export class ChunkedWalk {
@@ -29,6 +31,8 @@ export class ChunkedWalk {
   #size = 0;
   #extension = '';
   #trailer = '';
+  /** How much of the empty line has come. */
+  #emptyLineBytes = 2;
 
   /** The trailer fields' text, each line with its end; only after `done`. */
   get trailer(): string {
@@ -82,7 +86,7 @@ export class ChunkedWalk {
     const digit = hexDigit(byte);
     if (digit >= 0) {
       this.#size = this.#size * 16 + digit;
-      return ++this.#digits <= sizeDigitsMax;
+      return ++this.#digits <= sizeDigitsMax && this.#size <= Number.MAX_SAFE_INTEGER;
     }
     if (this.#digits === 0) return false;
     if (byte === semicolon) {
@@ -103,25 +107,27 @@ export class ChunkedWalk {
     return this.#extension.length <= extensionBytesMax;
   }
 
-  /** Collects whole lines until the empty one. Undefined when they are too long or no fields. */
+  /** Collects what comes up to the empty line. Undefined when that is too long or no fields. */
   #walkTrailer(bytes: Buffer, from: number): number | undefined {
-    const before = this.#trailer.length;
-    const room = trailerBytesMax - before;
-    this.#trailer += bytes.toString('latin1', from, Math.min(bytes.length, from + room));
-    const text = this.#trailer;
-    const empty = text.startsWith('\r\n') ? 0 : text.indexOf('\r\n\r\n') + 2;
-    const isComplete = text.startsWith('\r\n') || empty > 1;
-    if (!isComplete) return text.length >= trailerBytesMax ? undefined : bytes.length;
-    this.#trailer = text.slice(0, empty);
+    let at = from;
+    while (at < bytes.length && this.#emptyLineBytes < emptyLine.length) {
+      const byte = bytes[at++];
+      if (byte === emptyLine[this.#emptyLineBytes]) this.#emptyLineBytes++;
+      else this.#emptyLineBytes = byte === cr ? 1 : 0;
+    }
+    if (this.#trailer.length + at - from > trailerBytesMax) return undefined;
+    this.#trailer += bytes.toString('latin1', from, at);
+    if (this.#emptyLineBytes < emptyLine.length) return at;
+    this.#trailer = this.#trailer.slice(0, -2);
     if (!trailerPattern.test(this.#trailer) || framingPattern.test(this.#trailer)) return undefined;
     this.#place = 'over';
-    return from + empty + 2 - before;
+    return at;
   }
 }
 
-/** RFC 9112 §7.1.1 without white space and escapes. */
+/** RFC 9112 §7.1.1 without white space, where parsers do not agree. */
 const extensionPattern =
-  /^(?:;[!#$%&'*+\-.^_`|~0-9A-Za-z]+(?:=(?:[!#$%&'*+\-.^_`|~0-9A-Za-z]+|"[\t\x20\x21\x23-\x5b\x5d-\x7e]*"))?)*$/;
+  /^(?:;[!#$%&'*+\-.^_`|~0-9A-Za-z]+(?:=(?:[!#$%&'*+\-.^_`|~0-9A-Za-z]+|"(?:[\t\x20\x21\x23-\x5b\x5d-\x7e\x80-\xff]|\\[\t\x20-\x7e\x80-\xff])*"))?)*$/;
 
 /** RFC 9110 §6.5.1: no trailer field may say where a message ends. */
 const framingPattern = /^(?:content-length|transfer-encoding):/im;

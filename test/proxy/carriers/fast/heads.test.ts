@@ -377,6 +377,20 @@ describe('ChunkedWalk', () => {
     assert.deepEqual(walk([...bytes].map((byte) => Buffer.from([byte]))), expected);
   });
 
+  const accepted: readonly string[] = [
+    '000000005\r\nhello\r\n00\r\n\r\n',
+    '5;a="\\"\\\\ \u00e9";b\r\nhello\r\n0;c=d\r\n\r\n',
+    '5\r\nhello\r\n0\r\nX: \r\nY: \u00e9\r\n\r\n',
+  ];
+  for (const text of accepted) {
+    it(`accepts ${JSON.stringify(text)}, as llhttp does`, () => {
+      const head = 'POST / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n';
+      assert.equal(parseWithLlhttp('request', latin1(head + text))?.body, 'hello');
+      assert.equal(walk([latin1(text)])?.[0], 'hello');
+      assert.equal(walk(Array.from(text, latin1))?.[0], 'hello');
+    });
+  }
+
   const refused: readonly string[] = [
     '\r\n',
     'g\r\n',
@@ -385,7 +399,10 @@ describe('ChunkedWalk', () => {
     '5\r\nhello!\r\n',
     '5\r\nhello\n0\r\n\r\n',
     '5;a\nb\r\nhello\r\n',
-    '000000005\r\nhello\r\n',
+    `${'0'.repeat(16)}5\r\nhello\r\n`,
+    'ffffffffffffff\r\nhello',
+    '5;a="\\\r\nhello\r\n',
+    '5;a="b"c\r\nhello\r\n',
     '-1\r\n',
     '0x5\r\nhello\r\n',
     '0\r\nX y: 1\r\n\r\n',
