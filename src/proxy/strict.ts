@@ -1,4 +1,4 @@
-// Refuses requests that Node's parser accepts and that two parsers could read in two ways.
+// Refuses messages that Node's parser accepts and that two parsers could read in two ways.
 import { parseAuthority, splitAbsolute } from './authority.ts';
 
 /** The parts of an incoming request that are judged. */
@@ -18,6 +18,11 @@ export function refuseAmbiguous(request: RequestHead): string | undefined {
   const { method, target } = request;
   const found = readFraming(request.rawHeaders);
   return refuseTarget(method, target) ?? refuseHost(request, found) ?? refuseFraming(found);
+}
+
+/** The same of a reply's headers, names and values in turn, as far as they say where it ends. */
+export function refuseReplyFraming(rawHeaders: readonly string[]): string | undefined {
+  return refuseFraming(readFraming(rawHeaders));
 }
 
 interface Framing {
@@ -67,7 +72,7 @@ function refuseHost(request: RequestHead, { hosts }: Framing): string | undefine
   return equal ? undefined : 'the Host header and the target name different hosts';
 }
 
-/** RFC 9112 §6.1: a request is framed in one way only, and `chunked` is the only coding that can be re-framed. */
+/** RFC 9112 §6.1: a message is framed in one way only, and `chunked` is the only coding that can be re-framed. */
 function refuseFraming({ lengths, encodings }: Framing): string | undefined {
   if (lengths.length > 1) return 'more than one Content-Length header';
   if (lengths[0] !== undefined && !/^\d{1,15}$/.test(lengths[0]))

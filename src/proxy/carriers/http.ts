@@ -12,6 +12,7 @@ import type { Call, Intake } from '../intake.ts';
 import { Pursuit, type Pursuer } from '../pursuit.ts';
 import { ReplayBuffer } from '../replay.ts';
 import { endWithRefusal, sendRefusal, type Refusal } from '../replies.ts';
+import { refuseReplyFraming } from '../strict.ts';
 import { ClientTurns, type Conversation, type Turn, type TurnOwner } from './client-turns.ts';
 import { HttpAttempt, type AttemptEvents, type ReplyHead } from './http-attempt.ts';
 import { endReply, isHeadOnly, writeHead, writeInterim } from './http-relay.ts';
@@ -160,14 +161,13 @@ class HttpCall implements Turn, Pursuer, AttemptEvents {
   head(head: ReplyHead): 'pass' | 'headOnly' | 'discard' {
     const { exchange } = this.#call;
     const { req, res } = this.#conversation;
-    if (exchange.replied(head.status, isNeverSent(head.rawHeaders)) === 'retry') {
-      this.#stage = { kind: 'pursuing' };
-      // Not from inside of undici's parser.
-      process.nextTick(() => {
-        if (this.#stage.kind === 'pursuing') this.#pursuit.advance();
-      });
-      return 'discard';
+    const ambiguity = refuseReplyFraming(head.rawHeaders);
+    if (ambiguity !== undefined) {
+      exchange.failed('bad_response', ambiguity);
+      return this.#discard();
     }
+    const neverSent = isNeverSent(head.rawHeaders);
+    if (exchange.replied(head.status, neverSent) === 'retry') return this.#discard();
     if (!writeHead(req, res, head, this.#deps.isDraining())) {
       this.#refuseReply();
       return 'discard';
@@ -213,6 +213,16 @@ class HttpCall implements Turn, Pursuer, AttemptEvents {
     const endpoint = exchange.attempts.at(-1)?.endpoint;
     if (endpoint !== undefined)
       this.#connect(this.#deps.pools.of(endpoint, exchange.upstream.policy));
+  }
+
+  /** Nothing of this reply is passed on. */
+  #discard(): 'discard' {
+    this.#stage = { kind: 'pursuing' };
+    // Not from inside of undici's parser.
+    process.nextTick(() => {
+      if (this.#stage.kind === 'pursuing') this.#pursuit.advance();
+    });
+    return 'discard';
   }
 
   #connect(pool: EndpointPool): void {
