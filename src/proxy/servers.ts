@@ -4,7 +4,7 @@ import {
   type IncomingMessage,
   type Server as HttpServer,
 } from 'node:http';
-import { createServer as createTcpServer, type Server as TcpServer, type Socket } from 'node:net';
+import { createServer as createTcpServer, Socket, type Server as TcpServer } from 'node:net';
 import type { Duplex } from 'node:stream';
 import { systemCodeOf } from '../core/errors.ts';
 import type { FastLane } from './carriers/fast/fast-lane.ts';
@@ -107,8 +107,23 @@ function refuseUnreadable(carrier: HttpCarrier, error: Error, socket: Duplex): v
   const code = systemCodeOf(error);
   // It ends already.
   if (!socket.writable) return;
-  if (silences.has(code) && carrier.isBusy(socket)) socket.destroy();
+  if (code === 'ERR_HTTP_REQUEST_TIMEOUT' && isUnused(socket)) letIdle(socket);
+  else if (silences.has(code) && carrier.isBusy(socket)) socket.destroy();
   else carrier.refuse(socket, { reason: 'bad_request', detail: detailOf(error), neverSent: true });
+}
+
+/** Nothing has come on it: clients open connections ahead, and take an answer for one to their first request. */
+function isUnused(socket: Duplex): boolean {
+  return socket instanceof Socket && socket.bytesRead === 0;
+}
+
+function letIdle(socket: Duplex): void {
+  const timer = setTimeout(() => {
+    if (isUnused(socket)) socket.destroy();
+  }, keepAliveTimeoutMs - headTimeoutMs);
+  socket.once('close', () => {
+    clearTimeout(timer);
+  });
 }
 
 /** What Node's parser complains of, in words where they are better than its code. */

@@ -1,4 +1,5 @@
 // A running Proxy with services whose instances a test gives, origins that tests script byte by byte, and raw clients.
+import { subscribe, unsubscribe } from 'node:diagnostics_channel';
 import { createServer as createHttpServer, type RequestListener, type Server } from 'node:http';
 import { connect, createServer, type Server as TcpServer, type Socket } from 'node:net';
 import type { TestContext } from 'node:test';
@@ -137,6 +138,25 @@ async function listening(test: TestContext, server: TcpServer): Promise<number> 
   const address = server.address();
   if (address === null || typeof address === 'string') throw new Error('no port');
   return address.port;
+}
+
+/** The server's side of a connection of a client in this process. Subscribe before the client connects. */
+export class AcceptedSockets {
+  readonly #sockets: Socket[] = [];
+
+  constructor(test: TestContext) {
+    const onSocket = (message: unknown): void => {
+      this.#sockets.push((message as { readonly socket: Socket }).socket);
+    };
+    subscribe('net.server.socket', onSocket);
+    test.after(() => unsubscribe('net.server.socket', onSocket));
+  }
+
+  of({ socket }: RawClient): Promise<Socket> {
+    return eventually('it is connected', () =>
+      this.#sockets.find(({ remotePort }) => remotePort === socket.localPort),
+    );
+  }
 }
 
 export interface Origin {

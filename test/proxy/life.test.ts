@@ -1,13 +1,21 @@
 import assert from 'node:assert/strict';
 import { mkdtemp, rm, stat, writeFile } from 'node:fs/promises';
-import { createServer } from 'node:net';
+import { createServer, type Server, type Socket } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { describe, it, type TestContext } from 'node:test';
 import { ConfigError } from '../../src/core/errors.ts';
 import { eventually } from '../support/eventually.ts';
 import { settle } from '../support/fake-clock.ts';
-import { byteOrigin, get, ProxyFixture, RawClient, roundTrip, startProxy } from './fixture.ts';
+import {
+  AcceptedSockets,
+  byteOrigin,
+  get,
+  ProxyFixture,
+  RawClient,
+  roundTrip,
+  startProxy,
+} from './fixture.ts';
 
 const host = 'Host: payments';
 const ok = 'HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok';
@@ -85,6 +93,20 @@ describe('a proxy with all the connections that it may have', () => {
     held[0]?.socket.destroy();
     await eventually('there is room', () => fixture.proxy.connections === 1);
     assert.match(await roundTrip(test, fixture.port, get('/', [host])), /200 OK/);
+  });
+});
+
+describe('a connection on which nothing has come', () => {
+  it('is kept for a first request as long as for a next one', async (test) => {
+    const origin = await byteOrigin(test, (socket) => socket.write(ok));
+    const accepted = new AcceptedSockets(test);
+    const { port } = await startProxy(test, { payments: [origin.port] });
+    const client = new RawClient(test, port);
+    const side = await accepted.of(client);
+    // What Node's server reports of it after the time for a head.
+    const late = Object.assign(new Error('late'), { code: 'ERR_HTTP_REQUEST_TIMEOUT' });
+    (side as Socket & { server: Server }).server.emit('clientError', late, side);
+    assert.match(await client.send(get('/', [host])).end(), /^HTTP\/1.1 200 /);
   });
 });
 

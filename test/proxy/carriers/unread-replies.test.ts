@@ -1,11 +1,16 @@
 // Clients that read slowly or not at all: replies to them neither pile up nor get lost.
 import assert from 'node:assert/strict';
-import { subscribe, unsubscribe } from 'node:diagnostics_channel';
-import type { Socket } from 'node:net';
 import { describe, it, type TestContext } from 'node:test';
 import { eventually } from '../../support/eventually.ts';
 import { FakeClock } from '../../support/fake-clock.ts';
-import { byteOrigin, httpOrigin, RawClient, roundTrip, startProxy } from '../fixture.ts';
+import {
+  AcceptedSockets,
+  byteOrigin,
+  httpOrigin,
+  RawClient,
+  roundTrip,
+  startProxy,
+} from '../fixture.ts';
 
 const get = 'GET / HTTP/1.1\r\nHost: a\r\n\r\n';
 const last = 'GET / HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n';
@@ -15,11 +20,7 @@ const replies = (client: RawClient): number => client.text.split('x'.repeat(body
 
 /** A proxy before an instance with short bodies, and a client of it that does not read for now. */
 async function open(test: TestContext, fastLane: boolean) {
-  const accepted: Socket[] = [];
-  const onSocket = (message: unknown): void =>
-    void accepted.push((message as AcceptedSocket).socket);
-  subscribe('net.server.socket', onSocket);
-  test.after(() => unsubscribe('net.server.socket', onSocket));
+  const accepted = new AcceptedSockets(test);
   let count = 0;
   const origin = await httpOrigin(test, (_req, res) => {
     count++;
@@ -27,16 +28,9 @@ async function open(test: TestContext, fastLane: boolean) {
   });
   const fixture = await startProxy(test, { a: [origin.port] }, { proxy: { fastLane } });
   const client = new RawClient(test, fixture.port);
-  const { socket } = client;
-  socket.pause();
-  const side = await eventually('it is connected', () =>
-    accepted.find(({ remotePort }) => remotePort === socket.localPort),
-  );
+  client.socket.pause();
+  const side = await accepted.of(client);
   return { fixture, client, side, count: () => count };
-}
-
-interface AcceptedSocket {
-  readonly socket: Socket;
 }
 
 /** Asks until not all that was answered can be sent. */
