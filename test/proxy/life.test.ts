@@ -110,6 +110,30 @@ describe('a connection on which nothing has come', () => {
   });
 });
 
+describe('a client that is sending a body', () => {
+  it('is not let go for an instance that takes no more of it', async (test) => {
+    const origin = await byteOrigin(test, (socket) => socket.pause());
+    const accepted = new AcceptedSockets(test);
+    const options = { proxy: { fastLane: false }, policy: { responseTimeoutMs: 0 } };
+    const { port } = await startProxy(test, { payments: [origin.port] }, options);
+    const client = new RawClient(test, port);
+    client.send(`POST / HTTP/1.1\r\n${host}\r\nContent-Length: 99000000\r\n\r\n`);
+    client.socket.write(Buffer.alloc(16_000_000));
+    const side = await accepted.of(client);
+    await eventually('the head has arrived', () => origin.received[0]?.includes('\r\n\r\n'));
+    let before = -1;
+    const isHeldBack = (): boolean => {
+      const still = side.bytesRead === before;
+      before = side.bytesRead;
+      return still;
+    };
+    await eventually('it is held back', isHeldBack, { everyMs: 200 });
+    side.emit('timeout');
+    origin.sockets[0]?.write(ok);
+    await client.until(/^HTTP\/1\.1 200 /);
+  });
+});
+
 describe('drain', () => {
   it('ends idle connections, lets requests finish and their connections end, takes no new ones', async (test) => {
     const origin = await byteOrigin(test, () => undefined);

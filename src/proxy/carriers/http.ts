@@ -259,11 +259,7 @@ class HttpCall implements Turn, Pursuer, AttemptEvents {
   #newBody(): ReplayBuffer {
     const { req, res, arrival } = this.#conversation;
     const { exchange } = this.#call;
-    // The connection's close tells the same, and more surely.
-    req.on('error', () => undefined);
-    req.socket.setTimeout(bodyIdleTimeoutMs);
-    req.once('end', () => req.socket.setTimeout(0));
-    return new ReplayBuffer(req, {
+    const body = new ReplayBuffer(req, {
       bytesMax: exchange.upstream.policy.replayBytesMax,
       onWanted: () => {
         this.#bodyWanted = true;
@@ -273,6 +269,17 @@ class HttpCall implements Turn, Pursuer, AttemptEvents {
         exchange.bodyLost();
       },
     });
+    // The connection's close tells the same, and more surely.
+    req.on('error', () => undefined);
+    req.socket.setTimeout(bodyIdleTimeoutMs);
+    req.on('timeout', () => {
+      // The time that an instance has for its reply is counted elsewhere.
+      const isInstances = body.waitsFor === 'instance' && !res.headersSent;
+      if (isInstances) req.socket.setTimeout(bodyIdleTimeoutMs);
+      else req.socket.destroy();
+    });
+    req.once('end', () => req.socket.setTimeout(0));
+    return body;
   }
 
   /** The head could not be written: the reply was not HTTP after all. */

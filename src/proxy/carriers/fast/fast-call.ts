@@ -60,7 +60,7 @@ export class FastCall implements Pursuer, ReplyEvents {
   #replyHead = '';
   #replyChunked = false;
   #replied = false;
-  /** Monotonic ms of the last byte that moved to the instance; Infinity when nothing is expected of it. */
+  /** Monotonic ms when the instance last took or, before it had all, sent something; Infinity when nothing is expected of it. */
   #movedAtMs = Infinity;
 
   constructor(deps: LaneDeps, call: Call, request: CanonicalRequest, client: CallClient) {
@@ -187,6 +187,8 @@ export class FastCall implements Pursuer, ReplyEvents {
   }
 
   contents(pieces: readonly Buffer[]): Flow {
+    // Whoever replies may take the rest of the body later.
+    if (!this.body.done) this.#movedAtMs = this.#deps.clock.nowMs();
     const framed = this.#replyChunked ? chunk(pieces) : pieces;
     if (!this.#writeContents(framed)) return 'full';
     return this.#client.hasUnsent ? 'queued' : 'sent';

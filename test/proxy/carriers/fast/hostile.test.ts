@@ -4,6 +4,7 @@ import type { Socket } from 'node:net';
 import { describe, it } from 'node:test';
 import { systemClock } from '../../../../src/core/clock.ts';
 import { eventually } from '../../../support/eventually.ts';
+import { FakeClock } from '../../../support/fake-clock.ts';
 import { byteOrigin, closedPort, RawClient, startProxy } from '../../fixture.ts';
 
 const get = 'GET / HTTP/1.1\r\nHost: a\r\n\r\n';
@@ -67,6 +68,25 @@ describe('an instance', () => {
     const client = new RawClient(test, port).send(post(64 * megabyte));
     client.socket.write(Buffer.alloc(16 * megabyte));
     await client.until(/^HTTP\/1\.1 200 OK/);
+    await client.end();
+  });
+
+  it('that takes no more of a body is not let go while it replies', async (test) => {
+    const origin = await byteOrigin(test, (socket) => {
+      socket.pause();
+      socket.write('HTTP/1.1 200 OK\r\nContent-Length: 9\r\n\r\n');
+    });
+    const clock = new FakeClock();
+    const { port } = await startProxy(test, { a: [origin.port] }, { ...fast, clock });
+    const client = new RawClient(test, port).send(post(64 * megabyte));
+    client.socket.write(Buffer.alloc(16 * megabyte));
+    await client.until(/^HTTP\/1\.1 200 OK[^]*\r\n\r\n$/);
+    for (const byte of 'abc') {
+      await clock.advance(50_000);
+      origin.sockets[0]?.write(byte);
+      await client.until(new RegExp(`${byte}$`));
+    }
+    await clock.advance(61_000);
     await client.end();
   });
 
