@@ -92,6 +92,16 @@ describe('bodies', () => {
     await client.until(/0\r\n\r\n$/);
   });
 
+  it('the head of a reply is passed on before its body comes', async (test) => {
+    for (const framing of ['Content-Length: 2', chunked, 'Connection: close']) {
+      const { origin, port } = await startBytes(test, `HTTP/1.1 200 OK\r\n${framing}\r\n\r\n`);
+      const client = new RawClient(test, port).send(get('/', [host]));
+      await client.until(/^HTTP\/1.1 200 OK\r\n[^]*\r\n\r\n$/);
+      origin.sockets[0]?.end(framing === chunked ? '2\r\nok\r\n0\r\n\r\n' : 'ok');
+      assert.match(await client.end(), /\r\n\r\n(?:ok|2\r\nok\r\n0\r\n\r\n)$/);
+    }
+  });
+
   it('20 MB each way arrive as they were sent', async (test) => {
     const origin = await httpOrigin(test, (req, res) => req.pipe(res));
     const { port } = await startProxy(test, { payments: [origin.port] });

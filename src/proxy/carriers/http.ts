@@ -102,6 +102,8 @@ class HttpCall implements Turn, Pursuer, AttemptEvents {
   readonly #headers: string[];
   #stage: Stage = { kind: 'pursuing' };
   #bodyWanted = false;
+  /** Contents of the reply have come. */
+  #hasContents = false;
 
   constructor(deps: HttpCarrierDeps, call: Call, conversation: HttpConversation) {
     const { req } = conversation;
@@ -172,13 +174,20 @@ class HttpCall implements Turn, Pursuer, AttemptEvents {
       this.#refuseReply();
       return 'discard';
     }
-    if (!isHeadOnly(req.method, head.status)) return 'pass';
-    this.ended([]);
-    return 'headOnly';
+    if (isHeadOnly(req.method, head.status)) {
+      this.ended([]);
+      return 'headOnly';
+    }
+    // Contents that came with the head are written with it; for later ones it does not wait.
+    process.nextTick(() => {
+      if (!this.#hasContents && !res.writableEnded) res.flushHeaders();
+    });
+    return 'pass';
   }
 
   data(chunk: Buffer): boolean {
     const { res } = this.#conversation;
+    this.#hasContents = true;
     if (res.write(chunk)) return true;
     if (res.listenerCount('drain') === 0)
       res.once('drain', () => {
