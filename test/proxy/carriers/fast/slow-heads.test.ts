@@ -6,6 +6,7 @@ import {
   InstanceConnection,
   type ReplyEvents,
 } from '../../../../src/proxy/carriers/fast/instance-connection.ts';
+import { PartialHead } from '../../../../src/proxy/carriers/fast/partial-head.ts';
 import { ReadBuffers } from '../../../../src/proxy/carriers/fast/read-buffer.ts';
 import {
   ReplyReader,
@@ -62,5 +63,38 @@ describe('a reply whose head comes byte by byte', () => {
     }
     assert.deepEqual(statuses, [103, 200, 0]);
     assert.equal(replies.readings, 4);
+  });
+});
+
+describe('PartialHead', () => {
+  const head = 'HTTP/1.1 200 OK\r\nX: 1\r\n\r\n';
+
+  /** What it gives for each of the pieces after the first. */
+  function gather(pieces: readonly string[], bytesMax = 1000): (string | undefined)[] {
+    const [first = '', ...others] = pieces;
+    const partial = new PartialHead(Buffer.from(first), bytesMax);
+    return others.map((piece) => partial.add(Buffer.from(piece))?.toString('latin1'));
+  }
+
+  it('gives all that came with the piece that has the end', () => {
+    const bytewise = gather(Array.from(head));
+    assert.deepEqual(
+      bytewise.slice(0, -1),
+      Array.from(bytewise.slice(0, -1), () => undefined),
+    );
+    assert.equal(bytewise.at(-1), head);
+    for (let first = 1; first < head.length; first++)
+      for (let second = first; second < head.length; second++) {
+        const pieces = [
+          head.slice(0, first),
+          head.slice(first, second),
+          `${head.slice(second)}rest`,
+        ];
+        assert.deepEqual(gather(pieces), [undefined, `${head}rest`], `cut at ${first}, ${second}`);
+      }
+  });
+
+  it('gives what is too long', () => {
+    assert.deepEqual(gather(['abc', 'd', 'e'], 4), [undefined, 'abcde']);
   });
 });
