@@ -124,10 +124,10 @@ describe('a refused flag or variable', () => {
   }
 
   it('names the variable', async () => {
-    const environment = { ...home, OUTRIGGER_PORT: 'tcp://10.0.0.1:80' };
+    const environment = { ...home, OUTRIGGER_PORT: 'http' };
     assert.equal(
       await refusal(load({ environment })),
-      'OUTRIGGER_PORT: "tcp://10.0.0.1:80" is no port; allowed is a whole number from 1 to 65535',
+      'OUTRIGGER_PORT: "http" is no port; allowed is a whole number from 1 to 65535',
     );
   });
 });
