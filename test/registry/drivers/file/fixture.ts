@@ -2,9 +2,11 @@
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { setImmediate as nextTurn } from 'node:timers/promises';
 import type { TestContext } from 'node:test';
 import { pathToFileURL } from 'node:url';
 import { systemClock } from '../../../../src/core/clock.ts';
+import { RegistryError } from '../../../../src/core/errors.ts';
 import { silentLogger } from '../../../../src/core/logger.ts';
 import { systemRandom } from '../../../../src/core/random.ts';
 import type { Driver, Reading } from '../../../../src/registry/driver.ts';
@@ -46,11 +48,22 @@ export class FileRegistry {
     return driver;
   }
 
-  /** Follows the service until the test ends. */
+  /** Follows the service until the test ends; again when that fails, as whoever uses a driver does. */
   async follow(driver: Driver): Promise<Following> {
     const ending = new AbortController();
     const following = new Following(await driver.read(service, calm));
-    const ended = driver.follow(service, following.latest, following, ending.signal);
+    const follow = async (): Promise<void> => {
+      while (!ending.signal.aborted) {
+        await driver
+          .follow(service, following.latest, following, ending.signal)
+          .catch((error: unknown) => {
+            // The directory was removed while it was looked at.
+            if (!(error instanceof RegistryError)) throw error;
+          });
+        await nextTurn();
+      }
+    };
+    const ended = follow();
     this.#endings.unshift(async () => {
       ending.abort();
       await ended;
