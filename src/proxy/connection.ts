@@ -87,7 +87,9 @@ export class ConnectionClosed extends Error {
   }
 }
 
+export const hiddenResetCode = 'OUTRIGGER_RESET';
+
 /** undici takes a reset for the regular end of a reply that ends with its connection, and so passes on half a body. */
 function hideReset(error: NodeJS.ErrnoException): void {
-  if (error.code === 'ECONNRESET') error.code = 'OUTRIGGER_RESET';
+  if (error.code === 'ECONNRESET') error.code = hiddenResetCode;
 }

@@ -152,6 +152,20 @@ describe('answers of the agent itself', () => {
     assert.deepEqual(body['registry'], { state: 'unknown', ageMs: null });
   });
 
+  it('say in the same words on both lanes how a connection ended', async (test) => {
+    const endings = [
+      ['connection closed', (socket: Socket): void => void socket.end()],
+      ['connection closed', (socket: Socket): void => void socket.end('HTTP/1.1 200 OK\r\nX')],
+      ['ECONNRESET', reset],
+    ] as const;
+    for (const [cause, end] of endings) {
+      const origin = await byteOrigin(test, end);
+      const { port } = await startProxy(test, { payments: [origin.port] });
+      const reply = await roundTrip(test, port, post('x'));
+      assert.match(reply, new RegExp(`^HTTP/1.1 502 [^]*"error":"reset"[^]*"cause":"${cause}"`));
+    }
+  });
+
   it('come in time when the instance does not', async (test) => {
     const origin = await byteOrigin(test, () => undefined);
     const services = { payments: [origin.port] };

@@ -3,7 +3,7 @@ import type { Readable } from 'node:stream';
 import type { Dispatcher } from 'undici';
 import type { Clock, Timer } from '../../core/clock.ts';
 import { systemCodeOf } from '../../core/errors.ts';
-import { ConnectionClosed, type Connection } from '../connection.ts';
+import { ConnectionClosed, hiddenResetCode, type Connection } from '../connection.ts';
 import type { Exchange, FailureKind } from '../exchange.ts';
 import { announcesInVain, decodeHeaders } from '../headers.ts';
 import type { ReplayBuffer } from '../replay.ts';
@@ -195,7 +195,10 @@ const malformedCodes: ReadonlySet<string> = new Set([
   'UND_ERR_RES_CONTENT_LENGTH_MISMATCH',
 ]);
 
+/** In the words of the fast lane, where they are undici's. */
 function causeOf(error: Error): string {
-  if (error instanceof ConnectionClosed) return 'connection closed';
+  if (error instanceof ConnectionClosed || error.message === 'other side closed')
+    return 'connection closed';
+  if (systemCodeOf(error) === hiddenResetCode) return 'ECONNRESET';
   return error.message === '' ? (systemCodeOf(error) ?? error.name) : error.message;
 }
