@@ -87,6 +87,7 @@ export class ConnectionClosed extends Error {
   }
 }
 
+/** What ECONNRESET is called for undici. */
 export const hiddenResetCode = 'OUTRIGGER_RESET';
 
 /** undici takes a reset for the regular end of a reply that ends with its connection, and so passes on half a body. */

@@ -127,7 +127,7 @@ export class Exchange {
     return this.attempts.length > 0 ? this.#fail(this.#lastReason) : this.#wait(nowMs);
   }
 
-  /** How long the current attempt may take from that time until the reply's head; Infinity when there is no limit. */
+  /** How long the current attempt may take from then (or now) until the reply's head; Infinity when there is no limit. */
   responseTimeoutMs(fromMs = this.#clock.nowMs()): number {
     const { responseTimeoutMs } = this.upstream.policy;
     const remainingMs = Math.max(0, this.#deadlineAtMs - fromMs);

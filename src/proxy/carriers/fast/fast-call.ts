@@ -129,8 +129,9 @@ export class FastCall implements Pursuer, ReplyEvents {
       stage.connection.destroy();
       return;
     }
-    const isStill = !waitsForClient && stillMs > this.#exchange.responseTimeoutMs(this.#movedAtMs);
-    if (!isStill && this.#exchange.responseTimeoutMs(nowMs) > 0) return;
+    const isLate = !waitsForClient && stillMs > this.#exchange.responseTimeoutMs(this.#movedAtMs);
+    const isOverdue = this.#exchange.responseTimeoutMs(nowMs) === 0;
+    if (!isLate && !isOverdue) return;
     stage.connection.destroy();
     this.#failed('response_timeout', `no reply within ${Math.round(stillMs)} ms`);
   }
