@@ -52,7 +52,8 @@ export interface AgentStatus {
   /** ISO 8601, UTC. */
   readonly startedAt: string;
   readonly uptimeMs: number;
-  readonly proxyUrl: string;
+  /** Null until the proxy listens, which it does after the admin API. */
+  readonly proxyUrl: string | null;
   readonly adminUrl: string;
 }
 

@@ -88,7 +88,7 @@ export async function buildAgent(config: Config, deps: BuildDeps): Promise<Agent
       requestDrain: () => void agent.drain('request'),
     },
     {
-      proxyUrl: () => proxy.url,
+      proxyUrl: () => (proxy.isListening ? proxy.url : null),
       adminUrl: () => admin.url,
       startedAtWallMs: boot.startedAtMs,
       startedAtMs,

@@ -5,7 +5,7 @@ import type { LocalService } from './local-service.ts';
 import type { Supervisor } from './supervisor.ts';
 
 /** The proxy as the agent runs it: in its own process, or in several. */
-export type RunnableProxy = Pick<Proxy, 'url' | 'start' | 'drain' | 'close'>;
+export type RunnableProxy = Pick<Proxy, 'isListening' | 'url' | 'start' | 'drain' | 'close'>;
 
 export interface AgentParts {
   readonly services: readonly LocalService[];

@@ -34,7 +34,7 @@ export interface ViewDeps {
 
 export interface ViewOptions {
   /** The bound addresses, known once the agent listens. */
-  readonly proxyUrl: () => string;
+  readonly proxyUrl: () => string | null;
   readonly adminUrl: () => string;
   /** When the agent started: for people, and on the clock. */
   readonly startedAtWallMs: number;

@@ -49,6 +49,6 @@ async function agentAt(address: Address): Promise<AgentStatus | undefined> {
   }
 }
 
-function portOf(url: string): number {
-  return Number(new URL(url).port);
+function portOf(url: string | null): number {
+  return url === null ? NaN : Number(new URL(url).port);
 }

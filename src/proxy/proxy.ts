@@ -78,6 +78,10 @@ export class Proxy implements Component {
     return this.#listeners[0]?.address;
   }
 
+  get isListening(): boolean {
+    return this.address !== undefined;
+  }
+
   /** `http://HOST:PORT` of the bound address. Throws before the start. */
   get url(): string {
     if (this.address === undefined) throw new Error('the proxy has not started');

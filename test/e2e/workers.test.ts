@@ -260,13 +260,18 @@ describe('an agent with workers', () => {
     }
   });
 
-  it('ends with 0 when it is stopped while its workers start', async (t) => {
+  it('tells its status while its workers start, and ends with 0 when it is stopped then', async (t) => {
     const fleet = new Fleet(t);
     const adminPort = await freePort();
     const ended = fleet.startFailing({
       registry: fleet.fileRegistry,
       flags: ['--workers', '2', '--admin', `127.0.0.1:${adminPort}`],
     });
+    const status = await eventually('it answers', () =>
+      requestJson({ port: adminPort, path: '/v1/status' }).catch(() => undefined),
+    );
+    assert.equal(status.status, 200);
+    assert.equal((status.body as { agent: { proxyUrl: unknown } }).agent.proxyUrl, null);
     await eventually('it drains', async () => {
       const path = '/v1/drain';
       return (await requestJson({ port: adminPort, method: 'POST', path })).status === 202;

@@ -66,6 +66,10 @@ export class Workers implements Component {
     this.#options = options;
   }
 
+  get isListening(): boolean {
+    return this.#address !== undefined;
+  }
+
   /** `http://HOST:PORT` that all workers listen on. Throws before the start. */
   get url(): string {
     if (this.#address === undefined) throw new Error('the workers have not started');

@@ -81,7 +81,7 @@ function formatAgent(output: Output, document: StatusDocument): string {
   const process = `pid ${agent.pid}, up ${formatAge(agent.uptimeMs)}`;
   return [
     `${name}  outrigger ${printable(agent.version)}, ${process}, ${life.state}, ${ready}`,
-    `proxy     ${printable(agent.proxyUrl)}`,
+    `proxy     ${printable(agent.proxyUrl ?? 'does not listen yet')}`,
     `admin     ${printable(agent.adminUrl)}`,
     ...registries.map(
       (registry) =>
