@@ -48,8 +48,11 @@ export class AgentSteps implements DrainSteps {
     if (outcomes.includes('timeout')) throw new Error('a record is left to end with its TTL');
   }
 
+  /** That the app is not well from here on is no news. */
   async stopApp(graceMs: number): Promise<void> {
-    await this.#parts.supervisor?.stop(graceMs);
+    const { services, supervisor } = this.#parts;
+    for (const { health } of services) void health.close();
+    await supervisor?.stop(graceMs);
   }
 
   async finish(timeoutMs: number): Promise<void> {

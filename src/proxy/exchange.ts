@@ -204,11 +204,11 @@ export class Exchange {
     this.#end(this.#status);
   }
 
-  /** The reply broke off after its head had been passed on; the client was told by a cut connection. */
-  cut(cause: string): void {
+  /** The reply broke off; the client was told by a cut connection, or of the reason when its head had not been passed on. */
+  cut(cause: string, reason: Reason = 'reset'): void {
     if (this.#ended) return;
     if (this.#current !== undefined) this.upstream.failed(this.#current.endpoint, cause);
-    this.#end('reset');
+    this.#end(reason);
   }
 
   /** The client went away; the instance is not to blame. */

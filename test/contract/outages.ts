@@ -6,7 +6,15 @@ import type { Lease } from '../../src/registry/lease.ts';
 import { eventually } from '../support/eventually.ts';
 import { FaultProxy } from '../support/fault-proxy.ts';
 import type { ContractBackend, Fault } from './backend.ts';
-import { areActive, instanceOf, inWorld, service, type Recorder, type World } from './world.ts';
+import {
+  areActive,
+  holdAndWatch,
+  instanceOf,
+  inWorld,
+  service,
+  type Recorder,
+  type World,
+} from './world.ts';
 
 const instances = [1, 2, 3].map((n) => instanceOf(n));
 const healed = { deadlineMs: 15_000 };
@@ -106,14 +114,7 @@ interface Scene {
 }
 
 async function setScene(world: World): Promise<Scene> {
-  const leases: Lease[] = [];
-  for (const instance of instances) {
-    leases.push(...(await world.hold(await world.agent(), [instance])));
-  }
-  const recorder = await world.watch(await world.agent());
-  await recorder.sees(instances);
-  recorder.mark();
-  return { world, leases, recorder };
+  return { world, ...(await holdAndWatch(world, instances)) };
 }
 
 /** The watcher is live again, the leases are active, and also the registry itself lists all. */

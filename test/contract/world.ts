@@ -200,3 +200,18 @@ async function endHolder(child: Holder): Promise<void> {
 
 const deps = { clock: systemClock, random: systemRandom, logger: silentLogger };
 const holderPath = fileURLToPath(new URL('holder.ts', import.meta.url));
+
+/** Each instance held by an agent of its own, as in life, and one more agent that watches and has seen them all. */
+export async function holdAndWatch(
+  world: World,
+  instances: readonly Instance[],
+): Promise<{ readonly leases: readonly Lease[]; readonly recorder: Recorder }> {
+  const leases: Lease[] = [];
+  for (const instance of instances) {
+    leases.push(...(await world.hold(await world.agent(), [instance])));
+  }
+  const recorder = await world.watch(await world.agent());
+  await recorder.sees(instances);
+  recorder.mark();
+  return { leases, recorder };
+}

@@ -61,6 +61,7 @@ describe('Exchange', () => {
   it('counts a reply that breaks off once, and not by the status of its head', () => {
     for (const [end, outcome] of [
       [(exchange: Exchange) => exchange.cut('gone'), 'reset'],
+      [(exchange: Exchange) => exchange.cut('no head', 'bad_response'), 'bad_response'],
       [(exchange: Exchange) => exchange.clientClosed(), 'client_closed'],
     ] as const) {
       const { exchange, upstream } = begin();

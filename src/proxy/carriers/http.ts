@@ -297,7 +297,7 @@ class HttpCall implements Turn, Pursuer, AttemptEvents {
     this.#over();
     const failure = { kind: 'failure', reason: 'bad_response', neverSent: false } as const;
     sendRefusal(this.#conversation.res, this.#deps.intake.refusalOf(this.#call, failure), true);
-    exchange.cut('the head of the reply cannot be written');
+    exchange.cut('the head of the reply cannot be written', failure.reason);
   }
 
   #over(): void {

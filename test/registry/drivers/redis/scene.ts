@@ -1,7 +1,13 @@
 // What a fail-over must not disturb: a service of three instances, each held by an agent of its own, and one that watches.
 import assert from 'node:assert/strict';
 import { redisSentinelBackend } from '../../../contract/backends/redis-sentinel.ts';
-import { areActive, instanceOf, World, type Recorder } from '../../../contract/world.ts';
+import {
+  areActive,
+  holdAndWatch,
+  instanceOf,
+  World,
+  type Recorder,
+} from '../../../contract/world.ts';
 import type { Lease } from '../../../../src/registry/lease.ts';
 import { eventually } from '../../../support/eventually.ts';
 
@@ -26,13 +32,7 @@ export class Scene implements AsyncDisposable {
     const timed = `${url}${separator}ttl=${ttlMs}ms&heartbeat=${heartbeatMs}ms`;
     const world = new World(redisSentinelBackend, { url: timed, close: async () => undefined });
     try {
-      const leases: Lease[] = [];
-      for (const instance of instances) {
-        leases.push(...(await world.hold(await world.agent(), [instance])));
-      }
-      const recorder = await world.watch(await world.agent());
-      await recorder.sees(instances);
-      recorder.mark();
+      const { leases, recorder } = await holdAndWatch(world, instances);
       return new Scene(world, leases, recorder);
     } catch (error) {
       await world.close();
